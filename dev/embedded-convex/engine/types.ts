@@ -1,0 +1,99 @@
+/** The seam of the embedded backend: the engine (functions, data, time) below it, the servers (HTTP, WebSocket, admin) above it. */
+import type { JSONValue } from "convex/values";
+import type { UserIdentity } from "convex/server";
+
+export type FunctionKind = "query" | "mutation" | "action";
+
+export interface FunctionCall {
+  /** `any` looks the kind up (`convex run`). */
+  kind: FunctionKind | "any";
+  /** `module:function` as clients write it; `module` alone means `module:default`. */
+  path: string;
+  /** `""` is the app, `"agentFactory"` a component, `"agentFactory/batchWorker"` one inside it. */
+  componentPath?: string;
+  /** One object, in Convex's JSON encoding. */
+  args: JSONValue;
+  identity: UserIdentity | null;
+  /** Only calls with the admin key may reach internal functions, or functions of a component. */
+  allowInternal: boolean;
+  /** A query's pagination journal from an earlier run, so that a page keeps its end. */
+  journal?: string | null;
+  signal?: AbortSignal;
+}
+
+/** What a query depended on: opaque, made by the engine, given back to {@link Engine.isAffected}. */
+export type ReadSet = unknown;
+
+export type CallResult = { logLines: string[]; readSet: ReadSet; ts: bigint; journal: string | null } & (
+  | { success: true; value: JSONValue; kind: FunctionKind }
+  | { success: false; errorMessage: string; errorData?: JSONValue }
+);
+
+/** One top-level commit. */
+export interface Commit {
+  /** Strictly increasing, starts from the wall clock in nanoseconds. */
+  ts: bigint;
+  /** Opaque, see {@link Engine.isAffected}. */
+  writes: unknown;
+}
+
+export interface FunctionDescription {
+  componentPath: string;
+  /** `module:function` */
+  path: string;
+  kind: FunctionKind | "httpAction";
+  isPublic: boolean;
+  args: JSONValue;
+  returns: JSONValue;
+}
+
+export interface StoredFile {
+  storageId: string;
+  contentType: string | null;
+  sha256Hex: string;
+  size: number;
+  /** The file's bytes on disk. */
+  path: string;
+}
+
+export interface Engine {
+  call(call: FunctionCall): Promise<CallResult>;
+  /** The routed `httpAction`, run with the real URL; `null` when no route matches. */
+  fetchHttpAction(request: Request): Promise<Response | null>;
+  onCommit(listener: (commit: Commit) => void): () => void;
+  isAffected(readSet: ReadSet, commit: Commit): boolean;
+  latestTs(): bigint;
+  functions(): FunctionDescription[];
+  tables(componentPath: string): string[];
+  /** One page of a table in creation order, for `convex data`. */
+  readTable(componentPath: string, table: string, options: { limit: number; order: "asc" | "desc" }): JSONValue[];
+  env: {
+    list(): Record<string, string>;
+    /** `undefined` removes. Takes effect on the next call of any function, and is persisted. */
+    set(name: string, value: string | undefined): Promise<void>;
+  };
+  storage: {
+    /** Mints what `ctx.storage.generateUploadUrl()` returns: a URL with a one-time token that is valid for one hour. */
+    checkUploadToken(token: string): { componentPath: string } | null;
+    store(componentPath: string, bytes: AsyncIterable<Uint8Array>, contentType: string | null): Promise<StoredFile>;
+    /** `null` once deleted. */
+    open(fileUuid: string): StoredFile | null;
+  };
+  /** Providers of `auth.config.ts`, evaluated with the current env; the server verifies tokens against them. */
+  authProviders(): JSONValue[];
+  /** Stops timers, waits for running functions (bounded), flushes. After it a directory can be opened by another process. */
+  close(): Promise<void>;
+}
+
+export interface EngineOptions {
+  /** Folder with `convex.json`; its `functions` entry names the app's functions folder. */
+  projectDirectory: string;
+  /** Where data lives; the same folder opened again continues where the last process stopped, however it ended. `null` = memory only. */
+  dataDirectory: string | null;
+  /** Public base URLs, which functions see as CONVEX_CLOUD_URL and CONVEX_SITE_URL, and storage URLs begin with. */
+  cloudUrl: string;
+  siteUrl: string;
+  /** Deployment environment variables to start with, on top of the persisted ones. */
+  env?: Record<string, string>;
+  log?: (line: string) => void;
+}
