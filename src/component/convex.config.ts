@@ -1,0 +1,18 @@
+/** The component's definition: its name and the environment an app binds to it with `app.use(agentFactory, { env })`. */
+import { defineComponent } from "convex/server";
+import { v } from "convex/values";
+
+const component = defineComponent("agentFactory", {
+  env: {
+    /**
+     * Seals stored secrets: 32 random bytes in base64 (`openssl rand -base64 32`). Without it secrets are refused and
+     * no machine can be started.
+     */
+    AGENT_FACTORY_ENCRYPTION_KEY: v.optional(v.string()),
+    /** Base URL of the Machines API for pools of kind `local`, e.g. `http://127.0.0.1:4280/v1`. Pools of kind `fly` ignore it. */
+    AGENT_FACTORY_LOCAL_PROVIDER_URL: v.optional(v.string()),
+    /** `debug`, `info` (default), `warn` or `error`. */
+    AGENT_FACTORY_LOG_LEVEL: v.optional(v.string()),
+  },
+});
+export default component;

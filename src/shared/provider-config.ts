@@ -1,0 +1,66 @@
+/** Where machines come from and how many there may be, as stored once per pool: validators, defaults and limits. */
+import { v, type Infer } from "convex/values";
+
+export const vProviderConfig = v.object({
+  /** `fly`: Fly Machines. `local`: the same API at the URL bound to `AGENT_FACTORY_LOCAL_PROVIDER_URL`. */
+  kind: v.union(v.literal("fly"), v.literal("local")),
+  appName: v.string(),
+  organizationSlug: v.optional(v.string()),
+  image: v.string(),
+  /** In order of preference. */
+  regions: v.array(v.string()),
+  guest: v.optional(
+    v.object({
+      cpuKind: v.union(v.literal("shared"), v.literal("performance")),
+      cpus: v.number(),
+      memoryMb: v.number(),
+    }),
+  ),
+  volume: v.optional(v.object({ name: v.string(), path: v.string(), sizeGb: v.number() })),
+  /** The app's module with the functions of `exposeApi`, as workers call it. Default `"agentFactory"`. */
+  functionsModule: v.optional(v.string()),
+  /** More environment for the worker process. Never a secret: a provider returns it to whoever may list machines. */
+  environment: v.optional(v.record(v.string(), v.string())),
+});
+export type ProviderConfig = Infer<typeof vProviderConfig>;
+
+export const vScalingPolicy = v.object({
+  minWorkers: v.number(),
+  maxWorkers: v.number(),
+  /** Idle workers kept beyond what messages need. */
+  warmWorkers: v.number(),
+  conversationsPerWorker: v.number(),
+  isolation: v.union(v.literal("conversation"), v.literal("user"), v.literal("agent"), v.literal("shared")),
+  /** Machines started by one reconcile at most. */
+  spawnStep: v.number(),
+  /** An idle worker beyond `minWorkers` and `warmWorkers` is drained after this long. */
+  idleTimeoutMs: v.number(),
+  suspendAfterMs: v.number(),
+  retireAfterMs: v.number(),
+  /** A machine that has not enrolled after this long is destroyed. */
+  bootDeadlineMs: v.number(),
+  /** A draining worker that has not finished after this long is fenced and destroyed. */
+  drainDeadlineMs: v.number(),
+  reconcileIntervalMs: v.number(),
+});
+export type ScalingPolicy = Infer<typeof vScalingPolicy>;
+
+export const DEFAULT_SCALING_POLICY: ScalingPolicy = {
+  minWorkers: 0,
+  maxWorkers: 5,
+  warmWorkers: 0,
+  conversationsPerWorker: 1,
+  isolation: "conversation",
+  spawnStep: 5,
+  // Long enough to answer a follow-up without a new machine, short enough that a forgotten chat costs cents.
+  idleTimeoutMs: 5 * 60_000,
+  suspendAfterMs: 60_000,
+  retireAfterMs: 24 * 60 * 60_000,
+  // Creating a machine takes up to low tens of seconds, an agent runtime up to 30 s more.
+  bootDeadlineMs: 3 * 60_000,
+  drainDeadlineMs: 2 * 60_000,
+  reconcileIntervalMs: 60_000,
+};
+
+/** Fly's smallest size that runs the worker with room for a small runtime. */
+export const DEFAULT_GUEST = { cpuKind: "shared", cpus: 1, memoryMb: 512 } as const;
