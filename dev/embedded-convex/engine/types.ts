@@ -19,6 +19,11 @@ export interface FunctionCall {
   /** A query's pagination journal from an earlier run, so that a page keeps its end. */
   journal?: string | null;
   signal?: AbortSignal;
+  /**
+   * Mutations only: the client's own name for this request (`session/number`). The engine stores the answer under it in the same commit,
+   * and gives that answer again, instead of running again, when the same key comes back: also after a crash that lost the answer on its way.
+   */
+  requestKey?: string;
 }
 
 /** What a query depended on: opaque, made by the engine, given back to {@link Engine.isAffected}. */
@@ -58,8 +63,8 @@ export interface StoredFile {
 
 export interface Engine {
   call(call: FunctionCall): Promise<CallResult>;
-  /** The routed `httpAction`, run with the real URL; `null` when no route matches. */
-  fetchHttpAction(request: Request): Promise<Response | null>;
+  /** The routed `httpAction`, run with the real URL and the caller's identity (as `ctx.auth` sees it); `null` when no route matches. */
+  fetchHttpAction(request: Request, identity?: UserIdentity | null): Promise<Response | null>;
   onCommit(listener: (commit: Commit) => void): () => void;
   isAffected(readSet: ReadSet, commit: Commit): boolean;
   latestTs(): bigint;
