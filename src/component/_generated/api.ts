@@ -1,0 +1,30 @@
+/* eslint-disable */
+import type { ApiFromModules, FilterApi, FunctionReference } from "convex/server";
+import { anyApi, componentsGeneric } from "convex/server";
+import type * as agents_public from "../agents/public.js";
+import type * as queue_public from "../queue/public.js";
+import type * as queue_internal from "../queue/internal.js";
+import type * as conversations_internal from "../conversations/internal.js";
+import type * as pool_public from "../pool/public.js";
+import type * as pool_internal from "../pool/internal.js";
+import type * as secrets_public from "../secrets/public.js";
+import type * as secrets_internal from "../secrets/internal.js";
+import type * as snapshots_internal from "../snapshots/internal.js";
+import type * as workers_public from "../workers/public.js";
+import type * as workers_internal from "../workers/internal.js";
+const fullApi: ApiFromModules<{
+  "agents/public": typeof agents_public;
+  "queue/public": typeof queue_public;
+  "queue/internal": typeof queue_internal;
+  "conversations/internal": typeof conversations_internal;
+  "pool/public": typeof pool_public;
+  "pool/internal": typeof pool_internal;
+  "secrets/public": typeof secrets_public;
+  "secrets/internal": typeof secrets_internal;
+  "snapshots/internal": typeof snapshots_internal;
+  "workers/public": typeof workers_public;
+  "workers/internal": typeof workers_internal;
+}> = anyApi as any;
+export const api: FilterApi<typeof fullApi, FunctionReference<any, "public">> = anyApi as any;
+export const internal: FilterApi<typeof fullApi, FunctionReference<any, "internal">> = anyApi as any;
+export const components = componentsGeneric() as unknown as {};
