@@ -94,14 +94,9 @@ function sorted(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(sorted);
   if (typeof node !== "object" || node === null) return node;
   const entries = Object.entries(node).map(([key, value]): [string, unknown] => [key, sorted(value)]);
-  const isObjectValidator = "type" in node && node.type === "object" && "value" in node;
-  if (!isObjectValidator) return Object.fromEntries(entries);
-  return { ...Object.fromEntries(entries), value: sortedByKey(node.value) };
-}
-
-function sortedByKey(fields: unknown): unknown {
-  const entries = Object.entries(Object(fields)).map(([key, value]): [string, unknown] => [key, sorted(value)]);
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+  const isFields = entries.every(([, value]) => typeof value === "object" && value !== null && "fieldType" in value);
+  if (isFields) entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries);
 }
 
 function read(target: object, property: string): unknown {

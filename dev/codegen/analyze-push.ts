@@ -1,5 +1,9 @@
 /** Answers a push of the Convex CLI: evaluates what was uploaded and describes it as a deployment would. */
-import { evaluateDefinitions, type DefinitionAnalysis } from "../embedded-convex/definition/evaluate-definitions.js";
+import {
+  evaluateDefinitions,
+  isExportable,
+  type DefinitionAnalysis,
+} from "../embedded-convex/definition/evaluate-definitions.js";
 import { evaluateModules } from "../embedded-convex/definition/evaluate-modules.js";
 import { analyzeFunctions, componentExports } from "./analyze-functions.js";
 import type { AnalyzedModule, PushedModule, StartPushRequest } from "./push-request.js";
@@ -89,9 +93,7 @@ async function analyzeModules(functions: readonly PushedModule[]): Promise<Recor
 async function analyzeSchema({ path, source }: PushedModule): Promise<unknown> {
   const evaluated = await evaluateModules(new Map([[path, source]]), PLATFORM_ENVIRONMENT);
   const schema = evaluated.load(path)["default"];
-  if (typeof schema !== "object" || schema === null || !("export" in schema) || typeof schema.export !== "function") {
-    throw new Error(`${path} must export by default what defineSchema() returned.`);
-  }
+  if (!isExportable(schema)) throw new Error(`${path} must export by default what defineSchema() returned.`);
   return JSON.parse(String(schema.export()));
 }
 

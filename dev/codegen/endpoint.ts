@@ -87,13 +87,12 @@ async function answer(request: IncomingMessage, adminKey: string): Promise<objec
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
+  const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of request) {
-    const part = Buffer.from(chunk);
-    bytes += part.length;
+  for await (const chunk of request as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
     if (bytes > MAX_BODY_BYTES) throw new RequestError(413, `The push is larger than ${MAX_BODY_BYTES} bytes.`);
-    chunks.push(part);
+    chunks.push(chunk);
   }
   const body = Buffer.concat(chunks);
   if (request.headers["content-encoding"] !== "br") return body.toString("utf8");

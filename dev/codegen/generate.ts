@@ -18,6 +18,8 @@ export interface Generated {
   files: GeneratedFiles;
   /** The `_generated` folders to which the files belong, relative to the project. */
   folders: readonly string[];
+  /** Why there is nothing for the app. What was generated for components is complete and can be used without it. */
+  appFailure: Error | null;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface Generated {
  * Nothing in the project is read but its sources, and nothing is written there, so the result depends on the sources
  * alone.
  *
- * @throws with the reason if the sources cannot be evaluated.
+ * @throws with the reason if the sources of a component cannot be evaluated.
  */
 export async function generate(projectDirectory: string): Promise<Generated> {
   const functions = await functionsFolder(projectDirectory);
@@ -48,14 +50,19 @@ export async function generate(projectDirectory: string): Promise<Generated> {
     const hasApp = (await readdir(join(staging.directory, functions))).length > 0;
     const components = await componentFolders(staging.directory, SOURCE_FOLDER);
     for (const component of components) await run(component);
+    const owners = [...components];
+    let appFailure: Error | null = null;
     if (hasApp) {
-      await compileStaged(staging.directory);
-      await run(null);
+      try {
+        await compileStaged(staging.directory);
+        await run(null);
+        owners.push(functions, ...(await componentFolders(staging.directory, functions)));
+      } catch (error) {
+        appFailure = error instanceof Error ? error : new Error(String(error));
+      }
     }
-    const appComponents = hasApp ? await componentFolders(staging.directory, functions) : [];
-    const owners = new Set([...components, ...appComponents, ...(hasApp ? [functions] : [])]);
-    const folders = [...owners].map((owner) => `${owner}/_generated`).sort();
-    return { folders, files: await readFolders(staging.directory, folders) };
+    const folders = [...new Set(owners)].map((owner) => `${owner}/_generated`).sort();
+    return { folders, files: await readFolders(staging.directory, folders), appFailure };
   } finally {
     await endpoint.close();
     await staging.remove();

@@ -14,15 +14,17 @@ async function main(): Promise<number> {
   const started = Date.now();
   const generated = await generate(projectDirectory);
   const changes = await changesTo(projectDirectory, generated);
-  if (changes.length > 0 && values.check) {
-    console.error(
-      `Generated code is out of date:\n${changes.map(({ kind, path }) => `  ${kind} ${path}`).join("\n")}\n` +
-        "Run `npm run codegen` and commit the result.",
-    );
+  if (!values.check) await applyChanges(projectDirectory, changes);
+  const listed = changes.map(({ kind, path }) => `  ${kind} ${path}`).join("\n");
+  if (changes.length > 0 && !values.check) console.log(listed);
+  if (generated.appFailure !== null) {
+    console.error(`Code generation failed for the app, not for its components. ${generated.appFailure.message}`);
     return 1;
   }
-  await applyChanges(projectDirectory, changes);
-  for (const { kind, path } of changes) console.log(`${kind} ${path}`);
+  if (changes.length > 0 && values.check) {
+    console.error(`Generated code is out of date:\n${listed}\nRun \`npm run codegen\` and commit the result.`);
+    return 1;
+  }
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   console.log(`${generated.files.size} generated files are up to date (${seconds} s).`);
   return 0;
@@ -31,8 +33,7 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  console.error(
-    `Code generation failed; nothing was changed. ${error instanceof Error ? error.message : String(error)}`,
-  );
+  const reason = error instanceof Error ? error.message : String(error);
+  console.error(`Code generation failed and changed nothing. ${reason}`);
   process.exitCode = 1;
 }

@@ -68,7 +68,7 @@ export async function evaluateDefinitions(
   for (const { path } of definitions) {
     const title = path === "" ? "The app's convex.config" : `The convex.config of ${path}`;
     const definition = evaluated.load(configModule(path))["default"];
-    if (!isDefinition(definition)) {
+    if (!isExportable(definition)) {
       throw new Error(`${title} must export by default what defineApp() or defineComponent() returned.`);
     }
     // The round trip through JSON is the one that Convex makes; it also moves the result into this realm.
@@ -101,7 +101,7 @@ function checkChildren(
         throw new Error(`${title} passes ${variable} to "${name}", which declares no such env variable.`);
       }
       if (binding.type === "envVar" && !parent.envVars?.some(([parentVariable]) => parentVariable === binding.name)) {
-        throw new Error(`${title} passes its env variable ${String(binding.name)} to "${name}" without declaring it.`);
+        throw new Error(`${title} passes its env variable ${binding.name} to "${name}" without declaring it.`);
       }
     }
     for (const [variable, { optional }] of declared) {
@@ -112,7 +112,8 @@ function checkChildren(
   }
 }
 
-function isDefinition(value: unknown): value is { export: () => unknown } {
+/** App, component and schema definitions all describe themselves through `export()`. */
+export function isExportable(value: unknown): value is { export: () => unknown } {
   return typeof value === "object" && value !== null && "export" in value && typeof value.export === "function";
 }
 
