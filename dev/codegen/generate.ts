@@ -2,14 +2,13 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import { functionsFolder } from "../embedded-convex/definition/project-files.js";
 import { runConvexCodegen } from "./convex-cli.js";
 import { startCodegenEndpoint } from "./endpoint.js";
 import { compileStaged, stageProject } from "./staging.js";
 
 const SOURCE_FOLDER = "src";
 const COMPONENT_CONFIG = "convex.config.ts";
-const DEFAULT_FUNCTIONS = "convex";
 
 /** Path relative to the project, with `/` → content. */
 export type GeneratedFiles = ReadonlyMap<string, string>;
@@ -94,11 +93,4 @@ export async function readFolders(directory: string, folders: readonly string[])
     }
   }
   return files;
-}
-
-async function functionsFolder(projectDirectory: string): Promise<string> {
-  const file = join(projectDirectory, "convex.json");
-  if (!existsSync(file)) return DEFAULT_FUNCTIONS;
-  const config = z.looseObject({ functions: z.string().optional() }).parse(JSON.parse(await readFile(file, "utf8")));
-  return (config.functions ?? DEFAULT_FUNCTIONS).replace(/\/+$/, "");
 }
