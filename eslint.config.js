@@ -49,7 +49,6 @@ export default defineConfig(
       eqeqeq: ["error", "always"],
       "no-console": "error",
       "no-constant-binary-expression": "error",
-      "no-promise-executor-return": "error",
       "no-self-compare": "error",
       "no-template-curly-in-string": "error",
       "no-unmodified-loop-condition": "error",
@@ -71,7 +70,10 @@ export default defineConfig(
       ],
       // A number or a boolean reads the same in a sentence as in code; an object does not.
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
-      "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
+      "@typescript-eslint/no-confusing-void-expression": [
+        "error",
+        { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
+      ],
       "@typescript-eslint/no-unnecessary-condition": [
         "error",
         { allowConstantLoopConditions: "only-allowed-literals" },
