@@ -24,13 +24,12 @@ interface PushedComponent {
 /** @throws in plain English, naming the module, if something uploaded cannot be evaluated. */
 export async function analyzePush(request: StartPushRequest): Promise<object> {
   const { appDefinition, componentDefinitions } = request;
-  const definitions = await evaluateDefinitions([
-    ...(appDefinition.definition === null ? [] : [{ path: "", source: appDefinition.definition.source }]),
-    ...componentDefinitions.map(({ definitionPath, definition }) => ({
-      path: definitionPath,
-      source: definition.source,
-    })),
-  ]);
+  const bundled = componentDefinitions.map(({ definitionPath, definition }) => ({
+    path: definitionPath,
+    source: definition.source,
+  }));
+  if (appDefinition.definition !== null) bundled.unshift({ path: "", source: appDefinition.definition.source });
+  const definitions = await evaluateDefinitions(bundled, { placeholderApp: request.forCodegen === true });
   const components: PushedComponent[] = [
     {
       definitionPath: "",

@@ -18,7 +18,8 @@ const vComponentDefinition = z.looseObject({
 });
 
 export const vStartPushRequest = z.looseObject({
-  adminKey: z.string(),
+  /** The app is one that the CLI made up around a single component. */
+  forCodegen: z.boolean().optional(),
   appDefinition: z.looseObject({
     definition: vModule.nullable(),
     schema: vModule.nullish(),

@@ -45,11 +45,14 @@ export function componentImportPath(definitionPath: string): string {
 /**
  * Evaluates every definition and checks that they fit together.
  *
+ * @param options.placeholderApp the app only makes a component reachable that code is generated for, and binds none of
+ * its env variables. Default false.
  * @returns analyses by definition path.
  * @throws naming the definition, if one cannot be evaluated, or if what a parent binds is not what its child declares.
  */
 export async function evaluateDefinitions(
   definitions: readonly BundledDefinition[],
+  options: { placeholderApp?: boolean } = {},
 ): Promise<Map<string, DefinitionAnalysis>> {
   const modules = new Map<string, string>();
   for (const { path, source } of definitions) {
@@ -76,7 +79,10 @@ export async function evaluateDefinitions(
     if (!parsed.success) throw new Error(`${title} has an unexpected form: ${z.prettifyError(parsed.error)}`);
     analyses.set(path, parsed.data);
   }
-  for (const [path, analysis] of analyses) checkChildren(path, analysis, analyses);
+  for (const [path, analysis] of analyses) {
+    if (path === "" && options.placeholderApp === true) continue;
+    checkChildren(path, analysis, analyses);
+  }
   return analyses;
 }
 
