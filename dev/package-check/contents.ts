@@ -56,6 +56,8 @@ export function contentProblems(packed: Pick<PackedPackage, "files" | "packedByt
 export function checkContents(packed: PackedPackage): void {
   const problems = contentProblems(packed);
   if (problems.length > 0) {
-    throw new Error(`The package does not contain what it should (see "files" in package.json):\n${problems.join("\n")}`);
+    throw new Error(
+      `The package does not contain what it should (see "files" in package.json):\n${problems.join("\n")}`,
+    );
   }
 }

@@ -24,7 +24,7 @@ async function main(): Promise<void> {
     console.log("publint: ok");
     await checkTypes(packed.tarball);
     console.log("are-the-types-wrong: ok");
-    await useInApp(packed.tarball, join(folder, "app"));
+    await useInApp(packed.tarball, packed.manifest, join(folder, "app"));
     console.log("installed in an app: ok");
   } finally {
     await rm(folder, { recursive: true, force: true });

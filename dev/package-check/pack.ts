@@ -26,9 +26,17 @@ export interface PackedPackage {
 }
 
 /** All that the build and `npm pack` read; what is missing here cannot be needed by them. */
-const PACKED_FROM = ["package.json", "tsconfig.base.json", "tsconfig.build.json", "src", "README.md", "LICENSE", "CHANGELOG.md"];
+const PACKED_FROM = [
+  "package.json",
+  "tsconfig.base.json",
+  "tsconfig.build.json",
+  "src",
+  "README.md",
+  "LICENSE",
+  "CHANGELOG.md",
+];
 
-export async function readManifest(): Promise<Manifest> {
+async function readManifest(): Promise<Manifest> {
   return vManifest.parse(JSON.parse(await readFile(join(repositoryRoot, "package.json"), "utf8")));
 }
 
@@ -39,7 +47,9 @@ export async function packPackage(folder: string): Promise<PackedPackage> {
   await symlink(join(repositoryRoot, "node_modules"), join(folder, "node_modules"), "dir");
   await runTool("tsc", ["--project", "tsconfig.build.json"], { cwd: folder });
   // The build above is what the package's own scripts would do; they would also build the worker image.
-  const report = await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], { cwd: folder });
+  const report = await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], {
+    cwd: folder,
+  });
   const [packed] = vPackReport.parse(JSON.parse(report));
   if (packed === undefined) throw new Error("npm pack reported no package.");
   return {

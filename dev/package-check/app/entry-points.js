@@ -1,0 +1,15 @@
+/** Imports every entry point with code as plain Node does, without a bundler between. */
+import assert from "node:assert/strict";
+
+const client = await import("convex-agent-factory");
+assert.equal(typeof client.exposeApi, "function");
+assert.equal(typeof client.registerRoutes, "function");
+
+const { default: component } = await import("convex-agent-factory/convex.config");
+assert.deepEqual(component, (await import("convex-agent-factory/convex.config.js")).default);
+
+const hooks = await import("convex-agent-factory/react");
+assert.ok(Object.keys(hooks).length > 0, "convex-agent-factory/react exports nothing");
+
+const { default: manifest } = await import("convex-agent-factory/package.json", { with: { type: "json" } });
+assert.equal(manifest.name, "convex-agent-factory");

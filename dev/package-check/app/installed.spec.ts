@@ -1,0 +1,18 @@
+/// <reference types="vite/client" />
+/** The installed package runs under an app's own tests: the component registers, and a function of the app reaches it. */
+import { register } from "convex-agent-factory/test";
+import { convexTest } from "convex-test";
+import { defineSchema, makeFunctionReference } from "convex/server";
+import { expect, it } from "vitest";
+
+const modules = import.meta.glob(["./convex/**/*.ts", "!./convex/convex.config.ts"]);
+
+it("answers a query of the app", async () => {
+  const t = convexTest({
+    schema: defineSchema({}),
+    modules: { ...modules, "./convex/_generated/api.ts": async () => ({}) },
+  });
+  register(t);
+  const waiting = makeFunctionReference<"query", Record<string, never>, number>("factory:waiting");
+  expect(await t.query(waiting, {})).toBe(0);
+});
