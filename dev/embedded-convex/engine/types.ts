@@ -1,6 +1,7 @@
 /** The seam of the embedded backend: the engine (functions, data, time) below it, the servers (HTTP, WebSocket, admin) above it. */
 import type { JSONValue } from "convex/values";
 import type { UserIdentity } from "convex/server";
+import type { AppDefinition } from "../definition.js";
 
 export type FunctionKind = "query" | "mutation" | "action";
 
@@ -101,4 +102,6 @@ export interface EngineOptions {
   /** Deployment environment variables to start with, on top of the persisted ones. */
   env?: Record<string, string>;
   log?: (line: string) => void;
+  /** What the app consists of, if the caller knows; otherwise the project's `convex.config.ts` files are evaluated. */
+  definition?: AppDefinition;
 }

@@ -1,0 +1,123 @@
+/** Bundles one component's modules into JavaScript that Node can import, each module evaluated on first use. */
+import { readFile } from "node:fs/promises";
+import { build, type BuildOptions, type Plugin } from "esbuild";
+import type { ComponentInstance } from "../definition.js";
+
+/** Under this name the schema stands beside the modules of a bundle, whose paths never begin with a colon. */
+export const SCHEMA_ENTRY = ":schema";
+
+export interface Bundle {
+  runtime: "convex" | "node";
+  /** An ES module that exports `modules`: module path → function that evaluates it. Source map inline. */
+  code: string;
+}
+
+/**
+ * @param instance whose `modules` and `schemaFile` are bundled.
+ * @param outputFile where the code will be saved, so that its source map can name the sources relative to it.
+ * @param ownSources files by import specifier, for what the project imports of its own package.
+ * @returns one bundle for the modules of Convex's own runtime and, if there are any, one for those with `"use node"`.
+ * @throws with esbuild's messages if a module does not compile.
+ */
+export async function bundleInstance(
+  instance: ComponentInstance,
+  outputFile: string,
+  ownSources: ReadonlyMap<string, string>,
+): Promise<Bundle[]> {
+  const byRuntime = { convex: new Map<string, string>(), node: new Map<string, string>() };
+  for (const [path, file] of Object.entries(instance.modules)) {
+    byRuntime[usesNode(await readFile(file, "utf8")) ? "node" : "convex"].set(path, file);
+  }
+  if (instance.schemaFile !== null) byRuntime.convex.set(SCHEMA_ENTRY, instance.schemaFile);
+  const bundles: Bundle[] = [];
+  for (const runtime of ["convex", "node"] as const) {
+    const files = byRuntime[runtime];
+    if (files.size === 0) continue;
+    const entries = [...files].map(([path, file]) => `${JSON.stringify(path)}: () => import(${JSON.stringify(file)})`);
+    const contents = `export const modules = { ${entries.join(",\n")} };`;
+    bundles.push({ runtime, code: await compile(contents, instance.directory, outputFile, runtime, ownSources) });
+  }
+  return bundles;
+}
+
+/** Bundles one file (`auth.config.ts`) to CommonJS, which can be evaluated again whenever the environment changes. */
+export async function bundleScript(file: string, directory: string): Promise<string> {
+  const contents = `module.exports = require(${JSON.stringify(file)});`;
+  return await compile(contents, directory, file, "convex", new Map(), "cjs");
+}
+
+async function compile(
+  contents: string,
+  directory: string,
+  outputFile: string,
+  runtime: Bundle["runtime"],
+  ownSources: ReadonlyMap<string, string>,
+  format: "esm" | "cjs" = "esm",
+): Promise<string> {
+  // The options of Convex's own bundler, without minification and code splitting.
+  const options = {
+    stdin: { contents, resolveDir: directory, loader: "js", sourcefile: "modules.js" },
+    bundle: true,
+    write: false,
+    outfile: outputFile,
+    format,
+    target: "esnext",
+    platform: runtime === "node" ? "node" : "browser",
+    conditions: ["convex", "module"],
+    jsx: "automatic",
+    define: { "process.env.NODE_ENV": '"production"' },
+    external: ["node:async_hooks"],
+    plugins: [ownPackage(ownSources), runtime === "node" ? hideHostProcess : asyncHooks],
+    sourcemap: "inline",
+    logLevel: "silent",
+    keepNames: true,
+    ...(runtime === "node" && format === "esm" ? { banner: { js: REQUIRE_BANNER } } : {}),
+  } satisfies BuildOptions;
+  const [output] = (await build(options)).outputFiles;
+  if (output === undefined) throw new Error(`esbuild wrote no bundle for ${directory}`);
+  return output.text;
+}
+
+/** Bundled CommonJS packages call `require` for Node's own modules. */
+const REQUIRE_BANNER =
+  'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
+
+/** A project that imports its own package by name gets the sources, so that development needs no build. */
+function ownPackage(ownSources: ReadonlyMap<string, string>): Plugin {
+  return {
+    name: "own-package",
+    setup(build) {
+      build.onResolve({ filter: /^[^./]/ }, ({ path }) => {
+        const file = ownSources.get(path);
+        return file === undefined ? undefined : { path: file };
+      });
+    },
+  };
+}
+
+/** Convex's runtime offers AsyncLocalStorage under Node's name. */
+const asyncHooks: Plugin = {
+  name: "async-hooks",
+  setup(build) {
+    build.onResolve({ filter: /^async_hooks$/ }, () => ({ path: "node:async_hooks", external: true }));
+  },
+};
+
+/** `import process from "node:process"` would reach around the instance's own `process`, to the host's environment. */
+const hideHostProcess: Plugin = {
+  name: "hide-host-process",
+  setup(build) {
+    build.onResolve({ filter: /^(?:node:)?process$/ }, () => ({ path: "process", namespace: "instance-process" }));
+    build.onLoad({ filter: /.*/, namespace: "instance-process" }, () => ({
+      contents: "module.exports = globalThis.process;",
+      loader: "js",
+    }));
+  },
+};
+
+/** A `"use node"` directive may follow comments and other directives, but no statement. */
+function usesNode(source: string): boolean {
+  const code = source.replace(/^(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)+/, "");
+  const directives = /^(?:(?:"[^"\n]*"|'[^'\n]*')\s*;?(?:\s|\/\/[^\n]*|\/\*[\s\S]*?\*\/)*)+/.exec(code)?.[0] ?? "";
+  return /["']use node["']/.test(directives);
+}

@@ -1,0 +1,39 @@
+/** Opens engines on the fixture app for tests, and closes them again. */
+import { fileURLToPath } from "node:url";
+import type { JSONValue } from "convex/values";
+import { createEngine } from "./engine.js";
+import type { CallResult, Engine, EngineOptions, FunctionCall } from "./types.js";
+
+export const NOTES_APP = fileURLToPath(new URL("../fixtures/notes-app", import.meta.url));
+
+export async function openNotesApp(options: Partial<EngineOptions> = {}): Promise<Engine> {
+  return await createEngine({
+    projectDirectory: NOTES_APP,
+    dataDirectory: null,
+    cloudUrl: "http://cloud.test",
+    siteUrl: "http://site.test",
+    ...options,
+  });
+}
+
+/** Calls a public function anonymously, unless told otherwise. */
+export async function call(
+  engine: Engine,
+  path: string,
+  args: JSONValue = {},
+  options: Partial<FunctionCall> = {},
+): Promise<CallResult> {
+  return await engine.call({ kind: "any", path, args, identity: null, allowInternal: false, ...options });
+}
+
+/** @returns the value; throws what the function failed with. */
+export async function valueOf(
+  engine: Engine,
+  path: string,
+  args: JSONValue = {},
+  options: Partial<FunctionCall> = {},
+): Promise<JSONValue> {
+  const result = await call(engine, path, args, options);
+  if (!result.success) throw new Error(result.errorMessage);
+  return result.value;
+}
