@@ -3,7 +3,7 @@
  * of Node exists but `process.env`.
  */
 import { posix } from "node:path";
-import { runInContext } from "node:vm";
+import { runInContext, Script, type Context } from "node:vm";
 import { EdgeVM } from "@edge-runtime/vm";
 import { build, type Plugin } from "esbuild";
 
@@ -21,16 +21,21 @@ export interface EvaluatedModules {
   load(modulePath: string): Readonly<Record<string, unknown>>;
 }
 
+export interface LinkedModules {
+  /**
+   * Starts a context in which nothing has been evaluated yet.
+   *
+   * @param environment what `process.env` contains there; nothing of this process leaks into it.
+   */
+  newContext(environment?: Readonly<Record<string, string>>): EvaluatedModules;
+}
+
 /**
- * Links the modules of one set, whose relative imports must stay inside it, and returns a way to evaluate each.
+ * Links the modules of one set, whose relative imports must stay inside it.
  *
- * @param environment what `process.env` contains there; nothing of this process leaks into it.
  * @throws if a module imports something outside the set, with the module's name.
  */
-export async function evaluateModules(
-  modules: ModuleSources,
-  environment: Readonly<Record<string, string>> = {},
-): Promise<EvaluatedModules> {
+export async function linkModules(modules: ModuleSources): Promise<LinkedModules> {
   const result = await build({
     entryPoints: [ENTRY],
     plugins: [moduleSetPlugin(modules)],
@@ -42,25 +47,37 @@ export async function evaluateModules(
     target: "esnext",
     logLevel: "silent",
   });
-  const script = result.outputFiles[0]?.text ?? "";
-  const runtime = new EdgeVM({
-    extend: (context) => Object.assign(context, { process: { env: { ...environment } } }),
-  });
-  runInContext(script, runtime.context, { timeout: IMPORT_TIMEOUT_MS });
+  const script = new Script(result.outputFiles[0]?.text ?? "");
   return {
-    load(modulePath) {
-      if (!modules.has(modulePath)) throw new Error(`There is no module ${modulePath}.`);
-      try {
-        const loaded: unknown = runInContext(`loadModule(${JSON.stringify(modulePath)})`, runtime.context, {
-          timeout: IMPORT_TIMEOUT_MS,
-        });
-        if (typeof loaded !== "object" || loaded === null) throw new Error("it has no exports");
-        return { ...loaded };
-      } catch (error) {
-        throw new Error(`Evaluating ${modulePath} failed: ${describe(error)}`, { cause: error });
-      }
+    newContext(environment = {}) {
+      const { context } = new EdgeVM({
+        extend: (globals) => Object.assign(globals, { process: { env: { ...environment } } }),
+      });
+      script.runInContext(context, { timeout: IMPORT_TIMEOUT_MS });
+      return { load: (modulePath) => loadModule(context, modules, modulePath) };
     },
   };
+}
+
+/** Links modules and starts the one context in which all of them are evaluated; see `linkModules`. */
+export async function evaluateModules(
+  modules: ModuleSources,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<EvaluatedModules> {
+  return (await linkModules(modules)).newContext(environment);
+}
+
+function loadModule(context: Context, modules: ModuleSources, modulePath: string): Readonly<Record<string, unknown>> {
+  if (!modules.has(modulePath)) throw new Error(`There is no module ${modulePath}.`);
+  try {
+    const loaded: unknown = runInContext(`loadModule(${JSON.stringify(modulePath)})`, context, {
+      timeout: IMPORT_TIMEOUT_MS,
+    });
+    if (typeof loaded !== "object" || loaded === null) throw new Error("it has no exports");
+    return { ...loaded };
+  } catch (error) {
+    throw new Error(`Evaluating ${modulePath} failed: ${describe(error)}`, { cause: error });
+  }
 }
 
 /** Lazy `require`s in the entry keep an error of one module from being reported as that of another. */
