@@ -1,0 +1,42 @@
+/** One thing that was said, by whom and when. */
+import { formatClock } from "../../lib/format";
+import type { TimelineEntry } from "../../lib/timeline";
+import { AgentBlock, Meta, UserBubble } from "./bubbles";
+import { RichText } from "./rich-text";
+
+export function Entry({ entry, now }: { entry: TimelineEntry; now: number }) {
+  const time = <time dateTime={new Date(entry.at).toISOString()}>{formatClock(entry.at, now)}</time>;
+  switch (entry.role) {
+    case "user":
+      return (
+        <article aria-label="You" className="mb-7">
+          <UserBubble>{entry.content}</UserBubble>
+          <Meta align="right">{time}</Meta>
+        </article>
+      );
+    case "assistant":
+      return (
+        <article aria-label="Your agent" data-testid="reply" className="mb-7">
+          <AgentBlock>
+            <RichText text={entry.content} />
+            <Meta>{time}</Meta>
+          </AgentBlock>
+        </article>
+      );
+    case "tool":
+      return (
+        <details className="mb-7 ml-10.5 text-[13px] text-ink-soft">
+          <summary className="w-fit cursor-pointer rounded">Result of a tool</summary>
+          <pre className="mt-2 max-h-64 overflow-auto rounded-xl bg-raised p-3 font-mono text-xs whitespace-pre-wrap">
+            {entry.content}
+          </pre>
+        </details>
+      );
+    case "system":
+      return (
+        <p className="mx-auto mb-7 max-w-md rounded-xl bg-raised px-4 py-2 text-center text-[13px] wrap-anywhere text-ink-soft">
+          {entry.content}
+        </p>
+      );
+  }
+}

@@ -1,0 +1,37 @@
+/** One's own message on its way: what it waits for, or that it is being answered. */
+import { formatClock, formatDuration } from "../../lib/format";
+import type { QueueItem } from "../../lib/views";
+import { ClockIcon } from "../ui/icons";
+import { Meta, UserBubble } from "./bubbles";
+import { isUnconfirmed } from "./use-send-message";
+
+export function QueuedMessage({ item, isFirst, now }: { item: QueueItem; isFirst: boolean; now: number }) {
+  const isWaiting = item.status === "queued";
+  return (
+    <article aria-label="You" data-testid="queued-message" data-status={item.status} className="appear mb-7">
+      <UserBubble isWaiting={isWaiting}>{item.payload.messageText}</UserBubble>
+      <Meta align="right">
+        {isWaiting ? (
+          <>
+            <ClockIcon className="size-3.5" />
+            <span className="text-right">{waitingWords(item, isFirst, now)}</span>
+          </>
+        ) : (
+          <time dateTime={new Date(item._creationTime).toISOString()}>{formatClock(item._creationTime, now)}</time>
+        )}
+      </Meta>
+    </article>
+  );
+}
+
+function waitingWords(item: QueueItem, isFirst: boolean, now: number): string {
+  if (isUnconfirmed(item)) return "Sending…";
+  if (!isFirst) return "Next, after the message before it";
+  const delay = item.scheduledFor - now;
+  if (item.attempts > 0) {
+    const when = delay > 0 ? `in ${formatDuration(delay + 999)}` : "as soon as a machine is free";
+    return `Try ${item.attempts} of ${item.maxAttempts} did not finish. Trying again ${when}.`;
+  }
+  if (item.waitingReason !== null) return item.waitingReason.message;
+  return delay > 0 ? `Planned, in ${formatDuration(delay + 999)}` : "Waiting for a machine…";
+}

@@ -1,0 +1,67 @@
+"use client";
+/** Everything said so far, what is being said and what waits, oldest first, kept at its end while one reads there. */
+import { buildTimeline } from "../../lib/timeline";
+import type { ConversationView } from "../../lib/views";
+import { formatClock } from "../../lib/format";
+import { ArrowDownIcon } from "../ui/icons";
+import { useNow } from "../ui/now";
+import { Entry } from "./entry";
+import { QueuedMessage } from "./queued-message";
+import { RunningTurn } from "./running-turn";
+import { Speaker } from "./speaker";
+import { useStickToEnd } from "./use-stick-to-end";
+
+export function Transcript({ view, onShowEarlier }: { view: ConversationView; onShowEarlier: (() => void) | null }) {
+  const now = useNow();
+  const { scroller, content, isAtEnd, scrollToEnd } = useStickToEnd();
+  const timeline = buildTimeline(view.contextHistory);
+  const lastReply = view.contextHistory.findLast((entry) => entry.role === "assistant");
+  return (
+    <div className="relative min-h-0 flex-1">
+      <div ref={scroller} className="h-full overflow-y-auto" tabIndex={0} role="region" aria-label="Conversation">
+        <ol ref={content} className="mx-auto flex w-full max-w-3xl flex-col px-4 pt-8 pb-6 sm:px-5">
+          {onShowEarlier !== null && (
+            <li className="mb-6 text-center">
+              <button
+                type="button"
+                className="rounded-full border border-line px-3 py-1 text-xs text-ink-soft transition hover:bg-raised"
+                onClick={onShowEarlier}
+              >
+                Show earlier messages
+              </button>
+            </li>
+          )}
+          {timeline.map((entry) => (
+            <li key={entry.key}>
+              {entry.startsSitting && (
+                <p className="mt-2 mb-5 text-center text-xs text-ink-faint">{formatClock(entry.at, now)}</p>
+              )}
+              <Entry entry={entry} now={now} />
+            </li>
+          ))}
+          {view.queueItems.map((item, index) => (
+            <li key={item._id}>
+              <QueuedMessage item={item} isFirst={index === 0} now={now} />
+              {view.liveTurn?.messageId === item._id ? (
+                <RunningTurn turn={view.liveTurn} now={now} />
+              ) : (
+                item.status === "processing" && <RunningTurn turn={null} now={now} />
+              )}
+            </li>
+          ))}
+        </ol>
+      </div>
+      {!isAtEnd && (
+        <button
+          type="button"
+          aria-label="Go to the newest message"
+          className="appear absolute bottom-3 left-1/2 grid size-8 -translate-x-1/2 place-items-center rounded-full border border-line-strong bg-surface shadow-raised"
+          onClick={scrollToEnd}
+        >
+          <ArrowDownIcon className="size-4" />
+        </button>
+      )}
+      <Speaker liveTurn={view.liveTurn} lastReply={lastReply ?? null} />
+    </div>
+  );
+}
