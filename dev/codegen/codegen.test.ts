@@ -157,6 +157,19 @@ describe("npm run codegen, when something is wrong", () => {
     expect(existsSync(join(directory, "example/convex/_generated"))).toBe(false);
   });
 
+  it("stops, changes nothing and leaves nothing behind when it is interrupted", async () => {
+    const directory = await project(flat);
+    const [before, temporary] = [await allFiles(directory), await emptyFolder()];
+    vi.stubEnv("TMPDIR", temporary);
+    try {
+      await expect(generate(directory, AbortSignal.timeout(300))).rejects.toThrow(/aborted/);
+    } finally {
+      vi.unstubAllEnvs();
+    }
+    expect(await readdir(temporary)).toEqual([]);
+    expect(await allFiles(directory)).toEqual(before);
+  });
+
   it("refuses options that it does not know", async () => {
     const { code, said } = await codegen(await project(flat), "--chekc");
     expect(code).toBe(1);

@@ -18,11 +18,12 @@ export async function codegenCommand(
   projectDirectory: string,
   args: readonly string[],
   output: CommandOutput,
+  signal?: AbortSignal,
 ): Promise<number> {
   const started = Date.now();
   try {
     const { values } = parseArgs({ args: [...args], options: { check: { type: "boolean", default: false } } });
-    const generated = await generate(projectDirectory);
+    const generated = await generate(projectDirectory, signal);
     const changes = await changesTo(projectDirectory, generated);
     if (!values.check) await applyChanges(projectDirectory, changes);
     const listed = changes.map(({ kind, path }) => `  ${kind} ${path}`).join("\n");

@@ -16,6 +16,7 @@ export interface CliRun {
   endpoint: { url: string; adminKey: string };
   /** Folder that the CLI may use as home and for its temporary files. */
   scratchDirectory: string;
+  signal: AbortSignal | undefined;
 }
 
 /** @throws with the CLI's own output if it fails or takes longer than three minutes. */
@@ -43,6 +44,7 @@ export async function runConvexCodegen(run: CliRun): Promise<void> {
       CONVEX_SELF_HOSTED_URL: run.endpoint.url,
       CONVEX_SELF_HOSTED_ADMIN_KEY: run.endpoint.adminKey,
     },
+    run.signal,
   );
   if (status !== 0) {
     throw new Error(
@@ -55,6 +57,7 @@ function collect(
   args: string[],
   cwd: string,
   env: Record<string, string>,
+  signal: AbortSignal | undefined,
 ): Promise<{ status: number | null; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {
@@ -62,6 +65,9 @@ function collect(
       env,
       stdio: ["ignore", "pipe", "pipe"],
       timeout: CLI_TIMEOUT_MS,
+      // It works in a copy that is thrown away, so there is nothing for it to finish.
+      killSignal: "SIGKILL",
+      ...(signal === undefined ? {} : { signal }),
     });
     let output = "";
     const append = (chunk: Buffer) => {

@@ -11,7 +11,7 @@ const SOURCE_FOLDER = "src";
 const COMPONENT_CONFIG = "convex.config.ts";
 
 /** Path relative to the project, with `/` → content. */
-export type GeneratedFiles = ReadonlyMap<string, string>;
+type GeneratedFiles = ReadonlyMap<string, string>;
 
 export interface Generated {
   files: GeneratedFiles;
@@ -27,9 +27,10 @@ export interface Generated {
  * Nothing in the project is read but its sources, and nothing is written there, so the result depends on the sources
  * alone.
  *
+ * @param signal stops the CLI and removes the copy.
  * @throws with the reason if the sources of a component cannot be evaluated.
  */
-export async function generate(projectDirectory: string): Promise<Generated> {
+export async function generate(projectDirectory: string, signal?: AbortSignal): Promise<Generated> {
   const functions = await functionsFolder(projectDirectory);
   const appFolder = functions.split("/")[0] ?? functions;
   const staging = await stageProject(projectDirectory, [SOURCE_FOLDER, appFolder]);
@@ -37,7 +38,7 @@ export async function generate(projectDirectory: string): Promise<Generated> {
   const run = async (componentDirectory: string | null) => {
     const { directory, scratchDirectory } = staging;
     try {
-      await runConvexCodegen({ projectDirectory: directory, scratchDirectory, componentDirectory, endpoint });
+      await runConvexCodegen({ projectDirectory: directory, scratchDirectory, componentDirectory, endpoint, signal });
     } catch (error) {
       const reason = endpoint.lastError();
       throw reason === null ? error : new Error(reason, { cause: error });
@@ -57,6 +58,7 @@ export async function generate(projectDirectory: string): Promise<Generated> {
         await run(null);
         owners.push(functions, ...(await componentFolders(staging.directory, functions)));
       } catch (error) {
+        signal?.throwIfAborted();
         appFailure = error instanceof Error ? error : new Error(String(error));
       }
     }

@@ -7,7 +7,9 @@ import { codegenCommand } from "./command.js";
 
 const projectDirectory = fileURLToPath(new URL("../..", import.meta.url));
 
-process.exitCode = await codegenCommand(projectDirectory, process.argv.slice(2), {
-  info: (line) => console.log(line),
-  error: (line) => console.error(line),
-});
+// Without this, stopping it would leave a copy of the project among the temporary files.
+const stop = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+
+const output = { info: (line: string) => console.log(line), error: (line: string) => console.error(line) };
+process.exitCode = await codegenCommand(projectDirectory, process.argv.slice(2), output, stop.signal);

@@ -14,7 +14,7 @@ export interface FoundDefinition extends BundledDefinition {
 }
 
 /** @returns `convex.config.ts` or `.js` of a folder, or null if it has none. */
-export function configFile(directory: string): string | null {
+function configFile(directory: string): string | null {
   const candidates = [join(directory, "convex.config.ts"), join(directory, "convex.config.js")];
   return candidates.find((candidate) => existsSync(candidate)) ?? null;
 }
