@@ -55,6 +55,7 @@ export default defineConfig({
           "worker-image/**/*.test.ts",
           "dev/**/*.test.ts",
           "test/**/*.test.ts",
+          "example/lib/**/*.test.ts",
         ],
         exclude: [...neverTests, ...systemTests, "test/browser/**", "test/openclaw/**"],
       }),
