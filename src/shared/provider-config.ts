@@ -42,6 +42,10 @@ export const vScalingPolicy = v.object({
   /** A draining worker that has not finished after this long is fenced and destroyed. */
   drainDeadlineMs: v.number(),
   reconcileIntervalMs: v.number(),
+  /** A worker that has not sent a heartbeat for this long loses its leases; it sends three in that time. */
+  leaseDurationMs: v.number(),
+  /** A turn ends after this long, whatever its heartbeats say. */
+  runTimeoutMs: v.number(),
 });
 export type ScalingPolicy = Infer<typeof vScalingPolicy>;
 
@@ -60,6 +64,9 @@ export const DEFAULT_SCALING_POLICY: ScalingPolicy = {
   bootDeadlineMs: 3 * 60_000,
   drainDeadlineMs: 2 * 60_000,
   reconcileIntervalMs: 60_000,
+  // Two lost heartbeats are a hiccup, three are an outage.
+  leaseDurationMs: 45_000,
+  runTimeoutMs: 15 * 60_000,
 };
 
 /** Fly's smallest size that runs the worker with room for a small runtime. */

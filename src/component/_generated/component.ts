@@ -56,6 +56,396 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         >;
       };
     };
+    console: {
+      public: {
+        getActiveUserAgent: FunctionReference<
+          "query",
+          "internal",
+          { consumerUserId: string },
+          {
+            agentKey: string;
+            bindingStatus: "active" | "revoked" | null;
+            canChat: boolean;
+            canCreateNewAgent: boolean;
+            canDisable: boolean;
+            canManagePushJobs: boolean;
+            consumerUserId: string;
+            conversationId: string | null;
+            displayName: string | null;
+            pairingStatus: "pending" | "used" | "expired" | null;
+            status: "draft" | "pairing" | "active" | "disabled" | "failed";
+            telegramUsername: string | null;
+            version: string | null;
+          } | null,
+          Name
+        >;
+        getConversationViewForUserAgent: FunctionReference<
+          "query",
+          "internal",
+          { agentKey: string; consumerUserId: string; limit?: number },
+          {
+            contextHistory: Array<{
+              at: number;
+              content: string;
+              role: "system" | "user" | "assistant" | "tool";
+            }>;
+            conversationId: string;
+            hasQueuedJobs: boolean;
+            lastAssistantMessageAt: number | null;
+            lastUserMessageAt: number | null;
+            latestMessageId: string | null;
+            liveTurn: {
+              attempt: number;
+              messageId: string;
+              startedAt: number;
+              text: string;
+              toolCalls: Array<{
+                callId: string;
+                status: "pending" | "running" | "done" | "failed";
+                toolName: string;
+              }>;
+            } | null;
+            pendingToolCalls: Array<{
+              callId: string;
+              status: "pending" | "running" | "done" | "failed";
+              toolName: string;
+            }>;
+            queueItems: Array<{
+              _creationTime: number;
+              _id: string;
+              agentKey: string;
+              attempts: number;
+              conversationId: string;
+              lastError: string | null;
+              maxAttempts: number;
+              payload: {
+                attachments?: Array<{
+                  downloadUrl?: string;
+                  expiresAt: number;
+                  fileName?: string;
+                  kind: "photo" | "video" | "audio" | "voice" | "document";
+                  mimeType?: string;
+                  sizeBytes?: number;
+                  status: "ready" | "expired";
+                  storageId: string;
+                  telegramFileId?: string;
+                }>;
+                externalMessageId?: string;
+                messageText: string;
+                metadata?: Record<string, string>;
+                provider: string;
+                providerUserId: string;
+                rawUpdateJson?: string;
+              };
+              priority: number;
+              scheduledFor: number;
+              status:
+                | "queued"
+                | "processing"
+                | "done"
+                | "failed"
+                | "dead_letter"
+                | "canceled"
+                | "dropped";
+              waitingReason: { kind: string; message: string } | null;
+            }>;
+          },
+          Name
+        >;
+        getLatestSnapshotForUserAgent: FunctionReference<
+          "query",
+          "internal",
+          { agentKey: string; consumerUserId: string },
+          {
+            conversationId: string;
+            createdAt: number;
+            downloadUrl: string | null;
+            sha256: string | null;
+            sizeBytes: number | null;
+            snapshotId: string;
+            status: "uploading" | "ready" | "failed" | "expired";
+          } | null,
+          Name
+        >;
+        getUserAgent: FunctionReference<
+          "query",
+          "internal",
+          { agentKey: string; consumerUserId: string },
+          {
+            agentKey: string;
+            bindingStatus: "active" | "revoked" | null;
+            canChat: boolean;
+            canCreateNewAgent: boolean;
+            canDisable: boolean;
+            canManagePushJobs: boolean;
+            consumerUserId: string;
+            conversationId: string | null;
+            displayName: string | null;
+            pairingStatus: "pending" | "used" | "expired" | null;
+            status: "draft" | "pairing" | "active" | "disabled" | "failed";
+            telegramUsername: string | null;
+            version: string | null;
+          } | null,
+          Name
+        >;
+        getUserAgentsOverview: FunctionReference<
+          "query",
+          "internal",
+          { consumerUserId: string },
+          {
+            activeAgentKey: string | null;
+            agents: Array<{
+              agentKey: string;
+              bindingStatus: "active" | "revoked" | null;
+              canChat: boolean;
+              canCreateNewAgent: boolean;
+              canDisable: boolean;
+              canManagePushJobs: boolean;
+              consumerUserId: string;
+              conversationId: string | null;
+              displayName: string | null;
+              pairingStatus: "pending" | "used" | "expired" | null;
+              status: "draft" | "pairing" | "active" | "disabled" | "failed";
+              telegramUsername: string | null;
+              version: string | null;
+            }>;
+            canCreateNewAgent: boolean;
+          },
+          Name
+        >;
+        listQueueItemsForConversation: FunctionReference<
+          "query",
+          "internal",
+          { conversationId: string; limit?: number },
+          Array<{
+            _creationTime: number;
+            _id: string;
+            agentKey: string;
+            attempts: number;
+            conversationId: string;
+            lastError: string | null;
+            maxAttempts: number;
+            payload: {
+              attachments?: Array<{
+                downloadUrl?: string;
+                expiresAt: number;
+                fileName?: string;
+                kind: "photo" | "video" | "audio" | "voice" | "document";
+                mimeType?: string;
+                sizeBytes?: number;
+                status: "ready" | "expired";
+                storageId: string;
+                telegramFileId?: string;
+              }>;
+              externalMessageId?: string;
+              messageText: string;
+              metadata?: Record<string, string>;
+              provider: string;
+              providerUserId: string;
+              rawUpdateJson?: string;
+            };
+            priority: number;
+            scheduledFor: number;
+            status:
+              | "queued"
+              | "processing"
+              | "done"
+              | "failed"
+              | "dead_letter"
+              | "canceled"
+              | "dropped";
+            waitingReason: { kind: string; message: string } | null;
+          }>,
+          Name
+        >;
+        listQueueItemsForUserAgent: FunctionReference<
+          "query",
+          "internal",
+          {
+            agentKey: string;
+            consumerUserId: string;
+            limit?: number;
+            statuses?: Array<
+              | "queued"
+              | "processing"
+              | "done"
+              | "failed"
+              | "dead_letter"
+              | "canceled"
+              | "dropped"
+            >;
+          },
+          Array<{
+            _creationTime: number;
+            _id: string;
+            agentKey: string;
+            attempts: number;
+            conversationId: string;
+            lastError: string | null;
+            maxAttempts: number;
+            payload: {
+              attachments?: Array<{
+                downloadUrl?: string;
+                expiresAt: number;
+                fileName?: string;
+                kind: "photo" | "video" | "audio" | "voice" | "document";
+                mimeType?: string;
+                sizeBytes?: number;
+                status: "ready" | "expired";
+                storageId: string;
+                telegramFileId?: string;
+              }>;
+              externalMessageId?: string;
+              messageText: string;
+              metadata?: Record<string, string>;
+              provider: string;
+              providerUserId: string;
+              rawUpdateJson?: string;
+            };
+            priority: number;
+            scheduledFor: number;
+            status:
+              | "queued"
+              | "processing"
+              | "done"
+              | "failed"
+              | "dead_letter"
+              | "canceled"
+              | "dropped";
+            waitingReason: { kind: string; message: string } | null;
+          }>,
+          Name
+        >;
+        listSnapshotsForConversation: FunctionReference<
+          "query",
+          "internal",
+          { conversationId: string; limit?: number },
+          Array<{
+            conversationId: string;
+            createdAt: number;
+            downloadUrl: string | null;
+            sha256: string | null;
+            sizeBytes: number | null;
+            snapshotId: string;
+            status: "uploading" | "ready" | "failed" | "expired";
+          }>,
+          Name
+        >;
+        listSnapshotsForUserAgent: FunctionReference<
+          "query",
+          "internal",
+          { agentKey: string; consumerUserId: string; limit?: number },
+          Array<{
+            conversationId: string;
+            createdAt: number;
+            downloadUrl: string | null;
+            sha256: string | null;
+            sizeBytes: number | null;
+            snapshotId: string;
+            status: "uploading" | "ready" | "failed" | "expired";
+          }>,
+          Name
+        >;
+        listUserAgents: FunctionReference<
+          "query",
+          "internal",
+          { consumerUserId: string; includeDisabled?: boolean },
+          Array<{
+            agentKey: string;
+            bindingStatus: "active" | "revoked" | null;
+            canChat: boolean;
+            canCreateNewAgent: boolean;
+            canDisable: boolean;
+            canManagePushJobs: boolean;
+            consumerUserId: string;
+            conversationId: string | null;
+            displayName: string | null;
+            pairingStatus: "pending" | "used" | "expired" | null;
+            status: "draft" | "pairing" | "active" | "disabled" | "failed";
+            telegramUsername: string | null;
+            version: string | null;
+          }>,
+          Name
+        >;
+        listWorkers: FunctionReference<
+          "query",
+          "internal",
+          { limit?: number },
+          Array<{
+            appName: string | null;
+            createdAt: number;
+            generation: number;
+            heartbeatAt: number;
+            isolationKey: string | null;
+            load: number;
+            machineId: string | null;
+            machineName: string | null;
+            region: string | null;
+            status:
+              | "starting"
+              | "active"
+              | "suspended"
+              | "draining"
+              | "stopping"
+              | "stopped";
+            statusReason: string;
+            statusSince: number;
+            workerId: string;
+          }>,
+          Name
+        >;
+        ownerOfConversation: FunctionReference<
+          "query",
+          "internal",
+          { conversationId: string },
+          { agentKey: string; consumerUserId: string } | null,
+          Name
+        >;
+        sendMessageToUserAgent: FunctionReference<
+          "mutation",
+          "internal",
+          {
+            agentKey: string;
+            consumerUserId: string;
+            content: string;
+            metadata?: Record<string, string>;
+          },
+          string,
+          Name
+        >;
+        workerStats: FunctionReference<
+          "query",
+          "internal",
+          {},
+          {
+            activeCount: number;
+            idleCount: number;
+            workers: Array<{
+              appName: string | null;
+              createdAt: number;
+              generation: number;
+              heartbeatAt: number;
+              isolationKey: string | null;
+              load: number;
+              machineId: string | null;
+              machineName: string | null;
+              region: string | null;
+              status:
+                | "starting"
+                | "active"
+                | "suspended"
+                | "draining"
+                | "stopping"
+                | "stopped";
+              statusReason: string;
+              statusSince: number;
+              workerId: string;
+            }>;
+          },
+          Name
+        >;
+      };
+    };
     identity: {
       public: {
         bindUserAgent: FunctionReference<
@@ -120,6 +510,1296 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         >;
       };
     };
+    lib: {
+      appendConversationMessages: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          generation: number;
+          leaseId: string;
+          messageId: string;
+          messages: Array<{
+            content: string;
+            role: "system" | "user" | "assistant" | "tool";
+          }>;
+          workerId: string;
+          workerToken: string;
+        },
+        { messageCount: number; updated: boolean },
+        Name
+      >;
+      appendTurnDelta: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          generation: number;
+          leaseId: string;
+          messageId: string;
+          offset: number;
+          text: string;
+          tools?: Array<{
+            callId: string;
+            status: "pending" | "running" | "done" | "failed";
+            toolName: string;
+          }>;
+          workerId: string;
+          workerToken: string;
+        },
+        { length: number },
+        Name
+      >;
+      bindUserAgent: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          agentKey: string;
+          botIdentity?: string;
+          consumerUserId: string;
+          metadata?: Record<string, string>;
+          source?: "manual" | "telegram_pairing" | "api";
+          telegramChatId?: string;
+          telegramUserId?: string;
+        },
+        {
+          agentKey: string;
+          botIdentity: string | null;
+          boundAt: number;
+          consumerUserId: string;
+          conversationId: string;
+          metadata: Record<string, string> | null;
+          revokedAt: number | null;
+          source: "manual" | "telegram_pairing" | "api";
+          status: "active" | "revoked";
+          telegramChatId: string | null;
+          telegramUserId: string | null;
+        },
+        Name
+      >;
+      claim: FunctionReference<
+        "mutation",
+        "internal",
+        { conversationId?: string; workerId: string; workerToken: string },
+        {
+          agentKey: string;
+          attempt: number;
+          conversationId: string;
+          generation: number;
+          leaseExpiresAt: number;
+          leaseId: string;
+          messageId: string;
+          payload: {
+            attachments?: Array<{
+              downloadUrl?: string;
+              expiresAt: number;
+              fileName?: string;
+              kind: "photo" | "video" | "audio" | "voice" | "document";
+              mimeType?: string;
+              sizeBytes?: number;
+              status: "ready" | "expired";
+              storageId: string;
+              telegramFileId?: string;
+            }>;
+            externalMessageId?: string;
+            messageText: string;
+            metadata?: Record<string, string>;
+            provider: string;
+            providerUserId: string;
+            rawUpdateJson?: string;
+          };
+          runTimeoutMs: number;
+        } | null,
+        Name
+      >;
+      complete: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          generation: number;
+          leaseId: string;
+          messageId: string;
+          reply: string;
+          snapshotId?: string;
+          usage?: {
+            costUsd?: number;
+            inputTokens: number;
+            outputTokens: number;
+          };
+          workerId: string;
+          workerToken: string;
+        },
+        boolean,
+        Name
+      >;
+      configureAgent: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          agentKey: string;
+          botIdentity?: string;
+          bridgeConfig?: {
+            appBaseUrlMapJsonSecretRef?: string;
+            appKey?: string;
+            baseUrl?: string;
+            enabled: boolean;
+            serviceId?: string;
+            serviceKeySecretRef?: string;
+          };
+          displayName?: string;
+          enabled: boolean;
+          secretsRef: Array<string>;
+          version: string;
+        },
+        string,
+        Name
+      >;
+      deleteFlyVolume: FunctionReference<
+        "action",
+        "internal",
+        { appName: string; volumeId: string },
+        { message: string; ok: boolean; status: number },
+        Name
+      >;
+      enqueue: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          agentKey: string;
+          consumerUserId?: string;
+          conversationId: string;
+          maxAttempts?: number;
+          payload: {
+            attachments?: Array<{
+              downloadUrl?: string;
+              expiresAt: number;
+              fileName?: string;
+              kind: "photo" | "video" | "audio" | "voice" | "document";
+              mimeType?: string;
+              sizeBytes?: number;
+              status: "ready" | "expired";
+              storageId: string;
+              telegramFileId?: string;
+            }>;
+            externalMessageId?: string;
+            messageText: string;
+            metadata?: Record<string, string>;
+            provider: string;
+            providerUserId: string;
+            rawUpdateJson?: string;
+          };
+          priority?: number;
+          scheduledFor?: number;
+        },
+        string,
+        Name
+      >;
+      enrollWorker: FunctionReference<
+        "mutation",
+        "internal",
+        { enrollmentCredential: string; workerId: string; workerToken: string },
+        {
+          conversationsPerWorker: number;
+          heartbeatIntervalMs: number;
+          poolKey: string;
+          tokenLifetimeMs: number;
+        },
+        Name
+      >;
+      fail: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          errorMessage: string;
+          generation: number;
+          leaseId: string;
+          messageId: string;
+          retryable?: boolean;
+          workerId: string;
+          workerToken: string;
+        },
+        {
+          deadLettered: boolean;
+          nextScheduledFor: number | null;
+          requeued: boolean;
+        },
+        Name
+      >;
+      failDataSnapshotUpload: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          error: string;
+          snapshotId: string;
+          workerId: string;
+          workerToken: string;
+        },
+        boolean,
+        Name
+      >;
+      finalizeDataSnapshotUpload: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          sha256: string;
+          sizeBytes: number;
+          snapshotId: string;
+          storageId: string;
+          workerId: string;
+          workerToken: string;
+        },
+        boolean,
+        Name
+      >;
+      getActiveUserAgent: FunctionReference<
+        "query",
+        "internal",
+        { consumerUserId: string },
+        {
+          agentKey: string;
+          bindingStatus: "active" | "revoked" | null;
+          canChat: boolean;
+          canCreateNewAgent: boolean;
+          canDisable: boolean;
+          canManagePushJobs: boolean;
+          consumerUserId: string;
+          conversationId: string | null;
+          displayName: string | null;
+          pairingStatus: "pending" | "used" | "expired" | null;
+          status: "draft" | "pairing" | "active" | "disabled" | "failed";
+          telegramUsername: string | null;
+          version: string | null;
+        } | null,
+        Name
+      >;
+      getConversationViewForUserAgent: FunctionReference<
+        "query",
+        "internal",
+        { agentKey: string; consumerUserId: string; limit?: number },
+        {
+          contextHistory: Array<{
+            at: number;
+            content: string;
+            role: "system" | "user" | "assistant" | "tool";
+          }>;
+          conversationId: string;
+          hasQueuedJobs: boolean;
+          lastAssistantMessageAt: number | null;
+          lastUserMessageAt: number | null;
+          latestMessageId: string | null;
+          liveTurn: {
+            attempt: number;
+            messageId: string;
+            startedAt: number;
+            text: string;
+            toolCalls: Array<{
+              callId: string;
+              status: "pending" | "running" | "done" | "failed";
+              toolName: string;
+            }>;
+          } | null;
+          pendingToolCalls: Array<{
+            callId: string;
+            status: "pending" | "running" | "done" | "failed";
+            toolName: string;
+          }>;
+          queueItems: Array<{
+            _creationTime: number;
+            _id: string;
+            agentKey: string;
+            attempts: number;
+            conversationId: string;
+            lastError: string | null;
+            maxAttempts: number;
+            payload: {
+              attachments?: Array<{
+                downloadUrl?: string;
+                expiresAt: number;
+                fileName?: string;
+                kind: "photo" | "video" | "audio" | "voice" | "document";
+                mimeType?: string;
+                sizeBytes?: number;
+                status: "ready" | "expired";
+                storageId: string;
+                telegramFileId?: string;
+              }>;
+              externalMessageId?: string;
+              messageText: string;
+              metadata?: Record<string, string>;
+              provider: string;
+              providerUserId: string;
+              rawUpdateJson?: string;
+            };
+            priority: number;
+            scheduledFor: number;
+            status:
+              | "queued"
+              | "processing"
+              | "done"
+              | "failed"
+              | "dead_letter"
+              | "canceled"
+              | "dropped";
+            waitingReason: { kind: string; message: string } | null;
+          }>;
+        },
+        Name
+      >;
+      getHydrationBundle: FunctionReference<
+        "query",
+        "internal",
+        {
+          generation: number;
+          leaseId: string;
+          messageId: string;
+          workerId: string;
+          workerToken: string;
+        },
+        {
+          agentKey: string;
+          conversationId: string;
+          conversationState: {
+            contextHistory: Array<{
+              at: number;
+              content: string;
+              role: "system" | "user" | "assistant" | "tool";
+            }>;
+            pendingToolCalls: Array<{
+              callId: string;
+              status: "pending" | "running" | "done" | "failed";
+              toolName: string;
+            }>;
+          };
+          messageId: string;
+          payload: {
+            attachments?: Array<{
+              downloadUrl?: string;
+              expiresAt: number;
+              fileName?: string;
+              kind: "photo" | "video" | "audio" | "voice" | "document";
+              mimeType?: string;
+              sizeBytes?: number;
+              status: "ready" | "expired";
+              storageId: string;
+              telegramFileId?: string;
+            }>;
+            externalMessageId?: string;
+            messageText: string;
+            metadata?: Record<string, string>;
+            provider: string;
+            providerUserId: string;
+            rawUpdateJson?: string;
+          };
+          profile: { displayName: string | null; version: string };
+          snapshot: {
+            createdAt: number;
+            downloadUrl: string;
+            sha256: string;
+            sizeBytes: number;
+            snapshotId: string;
+          } | null;
+        },
+        Name
+      >;
+      getLatestDataSnapshotForRestore: FunctionReference<
+        "query",
+        "internal",
+        {
+          generation: number;
+          leaseId: string;
+          messageId: string;
+          workerId: string;
+          workerToken: string;
+        },
+        {
+          createdAt: number;
+          downloadUrl: string;
+          sha256: string;
+          sizeBytes: number;
+          snapshotId: string;
+        } | null,
+        Name
+      >;
+      getLatestSnapshotForUserAgent: FunctionReference<
+        "query",
+        "internal",
+        { agentKey: string; consumerUserId: string },
+        {
+          conversationId: string;
+          createdAt: number;
+          downloadUrl: string | null;
+          sha256: string | null;
+          sizeBytes: number | null;
+          snapshotId: string;
+          status: "uploading" | "ready" | "failed" | "expired";
+        } | null,
+        Name
+      >;
+      getRequiredSecretRefs: FunctionReference<
+        "query",
+        "internal",
+        { agentKey?: string },
+        { agentKey: string | null; secretRefs: Array<string> },
+        Name
+      >;
+      getUserAgent: FunctionReference<
+        "query",
+        "internal",
+        { agentKey: string; consumerUserId: string },
+        {
+          agentKey: string;
+          bindingStatus: "active" | "revoked" | null;
+          canChat: boolean;
+          canCreateNewAgent: boolean;
+          canDisable: boolean;
+          canManagePushJobs: boolean;
+          consumerUserId: string;
+          conversationId: string | null;
+          displayName: string | null;
+          pairingStatus: "pending" | "used" | "expired" | null;
+          status: "draft" | "pairing" | "active" | "disabled" | "failed";
+          telegramUsername: string | null;
+          version: string | null;
+        } | null,
+        Name
+      >;
+      getUserAgentBinding: FunctionReference<
+        "query",
+        "internal",
+        { consumerUserId: string },
+        {
+          agentKey: string;
+          botIdentity: string | null;
+          boundAt: number;
+          consumerUserId: string;
+          conversationId: string;
+          metadata: Record<string, string> | null;
+          revokedAt: number | null;
+          source: "manual" | "telegram_pairing" | "api";
+          status: "active" | "revoked";
+          telegramChatId: string | null;
+          telegramUserId: string | null;
+        } | null,
+        Name
+      >;
+      getUserAgentsOverview: FunctionReference<
+        "query",
+        "internal",
+        { consumerUserId: string },
+        {
+          activeAgentKey: string | null;
+          agents: Array<{
+            agentKey: string;
+            bindingStatus: "active" | "revoked" | null;
+            canChat: boolean;
+            canCreateNewAgent: boolean;
+            canDisable: boolean;
+            canManagePushJobs: boolean;
+            consumerUserId: string;
+            conversationId: string | null;
+            displayName: string | null;
+            pairingStatus: "pending" | "used" | "expired" | null;
+            status: "draft" | "pairing" | "active" | "disabled" | "failed";
+            telegramUsername: string | null;
+            version: string | null;
+          }>;
+          canCreateNewAgent: boolean;
+        },
+        Name
+      >;
+      getWorkerControlState: FunctionReference<
+        "query",
+        "internal",
+        { workerId: string; workerToken: string },
+        { shouldStop: boolean },
+        Name
+      >;
+      hasQueuedJobsForConversation: FunctionReference<
+        "query",
+        "internal",
+        { conversationId: string },
+        boolean,
+        Name
+      >;
+      heartbeat: FunctionReference<
+        "mutation",
+        "internal",
+        { workerId: string; workerToken: string },
+        boolean,
+        Name
+      >;
+      importSecret: FunctionReference<
+        "action",
+        "internal",
+        {
+          metadata?: Record<string, string>;
+          plaintextValue: string;
+          secretRef: string;
+        },
+        { secretId: string; secretRef: string; version: number },
+        Name
+      >;
+      listJobsByStatus: FunctionReference<
+        "query",
+        "internal",
+        {
+          limit?: number;
+          status:
+            | "queued"
+            | "processing"
+            | "done"
+            | "failed"
+            | "dead_letter"
+            | "canceled"
+            | "dropped";
+        },
+        Array<{
+          _creationTime: number;
+          _id: string;
+          agentKey: string;
+          attempts: number;
+          conversationId: string;
+          lastError?: string;
+          maxAttempts: number;
+          priority: number;
+          scheduledFor: number;
+          status:
+            | "queued"
+            | "processing"
+            | "done"
+            | "failed"
+            | "dead_letter"
+            | "canceled"
+            | "dropped";
+        }>,
+        Name
+      >;
+      listQueueItemsForConversation: FunctionReference<
+        "query",
+        "internal",
+        { conversationId: string; limit?: number },
+        Array<{
+          _creationTime: number;
+          _id: string;
+          agentKey: string;
+          attempts: number;
+          conversationId: string;
+          lastError: string | null;
+          maxAttempts: number;
+          payload: {
+            attachments?: Array<{
+              downloadUrl?: string;
+              expiresAt: number;
+              fileName?: string;
+              kind: "photo" | "video" | "audio" | "voice" | "document";
+              mimeType?: string;
+              sizeBytes?: number;
+              status: "ready" | "expired";
+              storageId: string;
+              telegramFileId?: string;
+            }>;
+            externalMessageId?: string;
+            messageText: string;
+            metadata?: Record<string, string>;
+            provider: string;
+            providerUserId: string;
+            rawUpdateJson?: string;
+          };
+          priority: number;
+          scheduledFor: number;
+          status:
+            | "queued"
+            | "processing"
+            | "done"
+            | "failed"
+            | "dead_letter"
+            | "canceled"
+            | "dropped";
+          waitingReason: { kind: string; message: string } | null;
+        }>,
+        Name
+      >;
+      listQueueItemsForUserAgent: FunctionReference<
+        "query",
+        "internal",
+        {
+          agentKey: string;
+          consumerUserId: string;
+          limit?: number;
+          statuses?: Array<
+            | "queued"
+            | "processing"
+            | "done"
+            | "failed"
+            | "dead_letter"
+            | "canceled"
+            | "dropped"
+          >;
+        },
+        Array<{
+          _creationTime: number;
+          _id: string;
+          agentKey: string;
+          attempts: number;
+          conversationId: string;
+          lastError: string | null;
+          maxAttempts: number;
+          payload: {
+            attachments?: Array<{
+              downloadUrl?: string;
+              expiresAt: number;
+              fileName?: string;
+              kind: "photo" | "video" | "audio" | "voice" | "document";
+              mimeType?: string;
+              sizeBytes?: number;
+              status: "ready" | "expired";
+              storageId: string;
+              telegramFileId?: string;
+            }>;
+            externalMessageId?: string;
+            messageText: string;
+            metadata?: Record<string, string>;
+            provider: string;
+            providerUserId: string;
+            rawUpdateJson?: string;
+          };
+          priority: number;
+          scheduledFor: number;
+          status:
+            | "queued"
+            | "processing"
+            | "done"
+            | "failed"
+            | "dead_letter"
+            | "canceled"
+            | "dropped";
+          waitingReason: { kind: string; message: string } | null;
+        }>,
+        Name
+      >;
+      listSnapshotsForConversation: FunctionReference<
+        "query",
+        "internal",
+        { conversationId: string; limit?: number },
+        Array<{
+          conversationId: string;
+          createdAt: number;
+          downloadUrl: string | null;
+          sha256: string | null;
+          sizeBytes: number | null;
+          snapshotId: string;
+          status: "uploading" | "ready" | "failed" | "expired";
+        }>,
+        Name
+      >;
+      listSnapshotsForUserAgent: FunctionReference<
+        "query",
+        "internal",
+        { agentKey: string; consumerUserId: string; limit?: number },
+        Array<{
+          conversationId: string;
+          createdAt: number;
+          downloadUrl: string | null;
+          sha256: string | null;
+          sizeBytes: number | null;
+          snapshotId: string;
+          status: "uploading" | "ready" | "failed" | "expired";
+        }>,
+        Name
+      >;
+      listUserAgents: FunctionReference<
+        "query",
+        "internal",
+        { consumerUserId: string; includeDisabled?: boolean },
+        Array<{
+          agentKey: string;
+          bindingStatus: "active" | "revoked" | null;
+          canChat: boolean;
+          canCreateNewAgent: boolean;
+          canDisable: boolean;
+          canManagePushJobs: boolean;
+          consumerUserId: string;
+          conversationId: string | null;
+          displayName: string | null;
+          pairingStatus: "pending" | "used" | "expired" | null;
+          status: "draft" | "pairing" | "active" | "disabled" | "failed";
+          telegramUsername: string | null;
+          version: string | null;
+        }>,
+        Name
+      >;
+      listWorkers: FunctionReference<
+        "query",
+        "internal",
+        { limit?: number },
+        Array<{
+          appName: string | null;
+          createdAt: number;
+          generation: number;
+          heartbeatAt: number;
+          isolationKey: string | null;
+          load: number;
+          machineId: string | null;
+          machineName: string | null;
+          region: string | null;
+          status:
+            | "starting"
+            | "active"
+            | "suspended"
+            | "draining"
+            | "stopping"
+            | "stopped";
+          statusReason: string;
+          statusSince: number;
+          workerId: string;
+        }>,
+        Name
+      >;
+      ownerOfConversation: FunctionReference<
+        "query",
+        "internal",
+        { conversationId: string },
+        { agentKey: string; consumerUserId: string } | null,
+        Name
+      >;
+      poolHealth: FunctionReference<
+        "query",
+        "internal",
+        {},
+        {
+          lastReconciledAt: number | null;
+          poolKey: string;
+          problem: { at: number; kind: string; message: string } | null;
+          reconcile: "idle" | "scheduled" | "running";
+        },
+        Name
+      >;
+      prepareDataSnapshotUpload: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          conversationId: string;
+          generation: number;
+          reason: "checkpoint" | "drain" | "signal" | "manual";
+          workerId: string;
+          workerToken: string;
+        },
+        { expiresAt: number; snapshotId: string; uploadUrl: string },
+        Name
+      >;
+      providerRuntimeConfig: FunctionReference<
+        "query",
+        "internal",
+        {},
+        {
+          appName: string;
+          environment?: Record<string, string>;
+          functionsModule?: string;
+          guest?: {
+            cpuKind: "shared" | "performance";
+            cpus: number;
+            memoryMb: number;
+          };
+          image: string;
+          kind: "fly" | "local";
+          organizationSlug?: string;
+          regions: Array<string>;
+          volume?: { name: string; path: string; sizeGb: number };
+        } | null,
+        Name
+      >;
+      queueStats: FunctionReference<
+        "query",
+        "internal",
+        {},
+        {
+          deadLetter: number;
+          done: number;
+          processing: number;
+          queued: number;
+          queuedReady: number;
+        },
+        Name
+      >;
+      reconcileWorkers: FunctionReference<
+        "action",
+        "internal",
+        {},
+        { activeWorkers: number; spawned: number; terminated: number },
+        Name
+      >;
+      release: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          generation: number;
+          leaseId: string;
+          messageId: string;
+          workerId: string;
+          workerToken: string;
+        },
+        boolean,
+        Name
+      >;
+      releaseStuckJobs: FunctionReference<
+        "mutation",
+        "internal",
+        {},
+        { requeued: number; unlocked: number },
+        Name
+      >;
+      resolveAgentForUser: FunctionReference<
+        "query",
+        "internal",
+        { consumerUserId: string },
+        { agentKey: string | null; consumerUserId: string },
+        Name
+      >;
+      revokeUserAgentBinding: FunctionReference<
+        "mutation",
+        "internal",
+        { consumerUserId: string },
+        { revoked: number },
+        Name
+      >;
+      rotateWorkerToken: FunctionReference<
+        "mutation",
+        "internal",
+        { newWorkerToken: string; workerId: string; workerToken: string },
+        { tokenLifetimeMs: number },
+        Name
+      >;
+      runFlyCleanup: FunctionReference<
+        "action",
+        "internal",
+        {},
+        {
+          appName: string;
+          errors: Array<string>;
+          machineIdsDeleted: Array<string>;
+          machineIdsRemaining: Array<string>;
+          machinesDeleted: number;
+          machinesFound: number;
+          machinesRemaining: number;
+          volumeIdsDeleted: Array<string>;
+          volumeIdsRemaining: Array<string>;
+          volumesDeleted: number;
+          volumesFound: number;
+          volumesRemaining: number;
+          warnings: Array<string>;
+        },
+        Name
+      >;
+      runRetention: FunctionReference<
+        "mutation",
+        "internal",
+        {},
+        { messages: number; more: boolean; snapshots: number; workers: number },
+        Name
+      >;
+      scalingPolicy: FunctionReference<
+        "query",
+        "internal",
+        {},
+        {
+          bootDeadlineMs: number;
+          conversationsPerWorker: number;
+          drainDeadlineMs: number;
+          idleTimeoutMs: number;
+          isolation: "conversation" | "user" | "agent" | "shared";
+          leaseDurationMs: number;
+          maxWorkers: number;
+          minWorkers: number;
+          reconcileIntervalMs: number;
+          retireAfterMs: number;
+          runTimeoutMs: number;
+          spawnStep: number;
+          suspendAfterMs: number;
+          warmWorkers: number;
+        },
+        Name
+      >;
+      secretStatus: FunctionReference<
+        "query",
+        "internal",
+        { secretRefs: Array<string> },
+        Array<{
+          hasActive: boolean;
+          secretRef: string;
+          version: number | null;
+        }>,
+        Name
+      >;
+      sendMessageToUserAgent: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          agentKey: string;
+          consumerUserId: string;
+          content: string;
+          metadata?: Record<string, string>;
+        },
+        string,
+        Name
+      >;
+      setProviderRuntimeConfig: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          providerConfig: {
+            appName: string;
+            environment?: Record<string, string>;
+            functionsModule?: string;
+            guest?: {
+              cpuKind: "shared" | "performance";
+              cpus: number;
+              memoryMb: number;
+            };
+            image: string;
+            kind: "fly" | "local";
+            organizationSlug?: string;
+            regions: Array<string>;
+            volume?: { name: string; path: string; sizeGb: number };
+          };
+        },
+        null,
+        Name
+      >;
+      setScalingPolicy: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          scalingPolicy: {
+            bootDeadlineMs?: number;
+            conversationsPerWorker?: number;
+            drainDeadlineMs?: number;
+            idleTimeoutMs?: number;
+            isolation?: "conversation" | "user" | "agent" | "shared";
+            leaseDurationMs?: number;
+            maxWorkers?: number;
+            minWorkers?: number;
+            reconcileIntervalMs?: number;
+            retireAfterMs?: number;
+            runTimeoutMs?: number;
+            spawnStep?: number;
+            suspendAfterMs?: number;
+            warmWorkers?: number;
+          };
+        },
+        null,
+        Name
+      >;
+      workerConversationHasQueued: FunctionReference<
+        "query",
+        "internal",
+        { conversationId: string; workerId: string; workerToken: string },
+        boolean,
+        Name
+      >;
+      workerDrained: FunctionReference<
+        "mutation",
+        "internal",
+        { workerId: string; workerToken: string },
+        null,
+        Name
+      >;
+      workerInbox: FunctionReference<
+        "query",
+        "internal",
+        { wantsWork: boolean; workerId: string; workerToken: string },
+        {
+          leaseIds: Array<string>;
+          state: "run" | "drain" | "stop";
+          work: string | null;
+        },
+        Name
+      >;
+      workerStats: FunctionReference<
+        "query",
+        "internal",
+        {},
+        {
+          activeCount: number;
+          idleCount: number;
+          workers: Array<{
+            appName: string | null;
+            createdAt: number;
+            generation: number;
+            heartbeatAt: number;
+            isolationKey: string | null;
+            load: number;
+            machineId: string | null;
+            machineName: string | null;
+            region: string | null;
+            status:
+              | "starting"
+              | "active"
+              | "suspended"
+              | "draining"
+              | "stopping"
+              | "stopped";
+            statusReason: string;
+            statusSince: number;
+            workerId: string;
+          }>;
+        },
+        Name
+      >;
+    };
+    pool: {
+      public: {
+        deleteFlyVolume: FunctionReference<
+          "action",
+          "internal",
+          { appName: string; volumeId: string },
+          { message: string; ok: boolean; status: number },
+          Name
+        >;
+        poolHealth: FunctionReference<
+          "query",
+          "internal",
+          {},
+          {
+            lastReconciledAt: number | null;
+            poolKey: string;
+            problem: { at: number; kind: string; message: string } | null;
+            reconcile: "idle" | "scheduled" | "running";
+          },
+          Name
+        >;
+        providerRuntimeConfig: FunctionReference<
+          "query",
+          "internal",
+          {},
+          {
+            appName: string;
+            environment?: Record<string, string>;
+            functionsModule?: string;
+            guest?: {
+              cpuKind: "shared" | "performance";
+              cpus: number;
+              memoryMb: number;
+            };
+            image: string;
+            kind: "fly" | "local";
+            organizationSlug?: string;
+            regions: Array<string>;
+            volume?: { name: string; path: string; sizeGb: number };
+          } | null,
+          Name
+        >;
+        reconcileWorkers: FunctionReference<
+          "action",
+          "internal",
+          {},
+          { activeWorkers: number; spawned: number; terminated: number },
+          Name
+        >;
+        runFlyCleanup: FunctionReference<
+          "action",
+          "internal",
+          {},
+          {
+            appName: string;
+            errors: Array<string>;
+            machineIdsDeleted: Array<string>;
+            machineIdsRemaining: Array<string>;
+            machinesDeleted: number;
+            machinesFound: number;
+            machinesRemaining: number;
+            volumeIdsDeleted: Array<string>;
+            volumeIdsRemaining: Array<string>;
+            volumesDeleted: number;
+            volumesFound: number;
+            volumesRemaining: number;
+            warnings: Array<string>;
+          },
+          Name
+        >;
+        scalingPolicy: FunctionReference<
+          "query",
+          "internal",
+          {},
+          {
+            bootDeadlineMs: number;
+            conversationsPerWorker: number;
+            drainDeadlineMs: number;
+            idleTimeoutMs: number;
+            isolation: "conversation" | "user" | "agent" | "shared";
+            leaseDurationMs: number;
+            maxWorkers: number;
+            minWorkers: number;
+            reconcileIntervalMs: number;
+            retireAfterMs: number;
+            runTimeoutMs: number;
+            spawnStep: number;
+            suspendAfterMs: number;
+            warmWorkers: number;
+          },
+          Name
+        >;
+        setProviderRuntimeConfig: FunctionReference<
+          "mutation",
+          "internal",
+          {
+            providerConfig: {
+              appName: string;
+              environment?: Record<string, string>;
+              functionsModule?: string;
+              guest?: {
+                cpuKind: "shared" | "performance";
+                cpus: number;
+                memoryMb: number;
+              };
+              image: string;
+              kind: "fly" | "local";
+              organizationSlug?: string;
+              regions: Array<string>;
+              volume?: { name: string; path: string; sizeGb: number };
+            };
+          },
+          null,
+          Name
+        >;
+        setScalingPolicy: FunctionReference<
+          "mutation",
+          "internal",
+          {
+            scalingPolicy: {
+              bootDeadlineMs?: number;
+              conversationsPerWorker?: number;
+              drainDeadlineMs?: number;
+              idleTimeoutMs?: number;
+              isolation?: "conversation" | "user" | "agent" | "shared";
+              leaseDurationMs?: number;
+              maxWorkers?: number;
+              minWorkers?: number;
+              reconcileIntervalMs?: number;
+              retireAfterMs?: number;
+              runTimeoutMs?: number;
+              spawnStep?: number;
+              suspendAfterMs?: number;
+              warmWorkers?: number;
+            };
+          },
+          null,
+          Name
+        >;
+      };
+    };
+    queue: {
+      public: {
+        enqueue: FunctionReference<
+          "mutation",
+          "internal",
+          {
+            agentKey: string;
+            consumerUserId?: string;
+            conversationId: string;
+            maxAttempts?: number;
+            payload: {
+              attachments?: Array<{
+                downloadUrl?: string;
+                expiresAt: number;
+                fileName?: string;
+                kind: "photo" | "video" | "audio" | "voice" | "document";
+                mimeType?: string;
+                sizeBytes?: number;
+                status: "ready" | "expired";
+                storageId: string;
+                telegramFileId?: string;
+              }>;
+              externalMessageId?: string;
+              messageText: string;
+              metadata?: Record<string, string>;
+              provider: string;
+              providerUserId: string;
+              rawUpdateJson?: string;
+            };
+            priority?: number;
+            scheduledFor?: number;
+          },
+          string,
+          Name
+        >;
+        hasQueuedJobsForConversation: FunctionReference<
+          "query",
+          "internal",
+          { conversationId: string },
+          boolean,
+          Name
+        >;
+        listJobsByStatus: FunctionReference<
+          "query",
+          "internal",
+          {
+            limit?: number;
+            status:
+              | "queued"
+              | "processing"
+              | "done"
+              | "failed"
+              | "dead_letter"
+              | "canceled"
+              | "dropped";
+          },
+          Array<{
+            _creationTime: number;
+            _id: string;
+            agentKey: string;
+            attempts: number;
+            conversationId: string;
+            lastError?: string;
+            maxAttempts: number;
+            priority: number;
+            scheduledFor: number;
+            status:
+              | "queued"
+              | "processing"
+              | "done"
+              | "failed"
+              | "dead_letter"
+              | "canceled"
+              | "dropped";
+          }>,
+          Name
+        >;
+        queueStats: FunctionReference<
+          "query",
+          "internal",
+          {},
+          {
+            deadLetter: number;
+            done: number;
+            processing: number;
+            queued: number;
+            queuedReady: number;
+          },
+          Name
+        >;
+        releaseStuckJobs: FunctionReference<
+          "mutation",
+          "internal",
+          {},
+          { requeued: number; unlocked: number },
+          Name
+        >;
+      };
+    };
+    retention: {
+      public: {
+        runRetention: FunctionReference<
+          "mutation",
+          "internal",
+          {},
+          {
+            messages: number;
+            more: boolean;
+            snapshots: number;
+            workers: number;
+          },
+          Name
+        >;
+      };
+    };
     secrets: {
       public: {
         importSecret: FunctionReference<
@@ -142,6 +1822,310 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             secretRef: string;
             version: number | null;
           }>,
+          Name
+        >;
+      };
+    };
+    workers: {
+      public: {
+        appendConversationMessages: FunctionReference<
+          "mutation",
+          "internal",
+          {
+            generation: number;
+            leaseId: string;
+            messageId: string;
+            messages: Array<{
+              content: string;
+              role: "system" | "user" | "assistant" | "tool";
+            }>;
+            workerId: string;
+            workerToken: string;
+          },
+          { messageCount: number; updated: boolean },
+          Name
+        >;
+        appendTurnDelta: FunctionReference<
+          "mutation",
+          "internal",
+          {
+            generation: number;
+            leaseId: string;
+            messageId: string;
+            offset: number;
+            text: string;
+            tools?: Array<{
+              callId: string;
+              status: "pending" | "running" | "done" | "failed";
+              toolName: string;
+            }>;
+            workerId: string;
+            workerToken: string;
+          },
+          { length: number },
+          Name
+        >;
+        claim: FunctionReference<
+          "mutation",
+          "internal",
+          { conversationId?: string; workerId: string; workerToken: string },
+          {
+            agentKey: string;
+            attempt: number;
+            conversationId: string;
+            generation: number;
+            leaseExpiresAt: number;
+            leaseId: string;
+            messageId: string;
+            payload: {
+              attachments?: Array<{
+                downloadUrl?: string;
+                expiresAt: number;
+                fileName?: string;
+                kind: "photo" | "video" | "audio" | "voice" | "document";
+                mimeType?: string;
+                sizeBytes?: number;
+                status: "ready" | "expired";
+                storageId: string;
+                telegramFileId?: string;
+              }>;
+              externalMessageId?: string;
+              messageText: string;
+              metadata?: Record<string, string>;
+              provider: string;
+              providerUserId: string;
+              rawUpdateJson?: string;
+            };
+            runTimeoutMs: number;
+          } | null,
+          Name
+        >;
+        complete: FunctionReference<
+          "mutation",
+          "internal",
+          {
+            generation: number;
+            leaseId: string;
+            messageId: string;
+            reply: string;
+            snapshotId?: string;
+            usage?: {
+              costUsd?: number;
+              inputTokens: number;
+              outputTokens: number;
+            };
+            workerId: string;
+            workerToken: string;
+          },
+          boolean,
+          Name
+        >;
+        drained: FunctionReference<
+          "mutation",
+          "internal",
+          { workerId: string; workerToken: string },
+          null,
+          Name
+        >;
+        enrollWorker: FunctionReference<
+          "mutation",
+          "internal",
+          {
+            enrollmentCredential: string;
+            workerId: string;
+            workerToken: string;
+          },
+          {
+            conversationsPerWorker: number;
+            heartbeatIntervalMs: number;
+            poolKey: string;
+            tokenLifetimeMs: number;
+          },
+          Name
+        >;
+        fail: FunctionReference<
+          "mutation",
+          "internal",
+          {
+            errorMessage: string;
+            generation: number;
+            leaseId: string;
+            messageId: string;
+            retryable?: boolean;
+            workerId: string;
+            workerToken: string;
+          },
+          {
+            deadLettered: boolean;
+            nextScheduledFor: number | null;
+            requeued: boolean;
+          },
+          Name
+        >;
+        failDataSnapshotUpload: FunctionReference<
+          "mutation",
+          "internal",
+          {
+            error: string;
+            snapshotId: string;
+            workerId: string;
+            workerToken: string;
+          },
+          boolean,
+          Name
+        >;
+        finalizeDataSnapshotUpload: FunctionReference<
+          "mutation",
+          "internal",
+          {
+            sha256: string;
+            sizeBytes: number;
+            snapshotId: string;
+            storageId: string;
+            workerId: string;
+            workerToken: string;
+          },
+          boolean,
+          Name
+        >;
+        getHydrationBundle: FunctionReference<
+          "query",
+          "internal",
+          {
+            generation: number;
+            leaseId: string;
+            messageId: string;
+            workerId: string;
+            workerToken: string;
+          },
+          {
+            agentKey: string;
+            conversationId: string;
+            conversationState: {
+              contextHistory: Array<{
+                at: number;
+                content: string;
+                role: "system" | "user" | "assistant" | "tool";
+              }>;
+              pendingToolCalls: Array<{
+                callId: string;
+                status: "pending" | "running" | "done" | "failed";
+                toolName: string;
+              }>;
+            };
+            messageId: string;
+            payload: {
+              attachments?: Array<{
+                downloadUrl?: string;
+                expiresAt: number;
+                fileName?: string;
+                kind: "photo" | "video" | "audio" | "voice" | "document";
+                mimeType?: string;
+                sizeBytes?: number;
+                status: "ready" | "expired";
+                storageId: string;
+                telegramFileId?: string;
+              }>;
+              externalMessageId?: string;
+              messageText: string;
+              metadata?: Record<string, string>;
+              provider: string;
+              providerUserId: string;
+              rawUpdateJson?: string;
+            };
+            profile: { displayName: string | null; version: string };
+            snapshot: {
+              createdAt: number;
+              downloadUrl: string;
+              sha256: string;
+              sizeBytes: number;
+              snapshotId: string;
+            } | null;
+          },
+          Name
+        >;
+        getLatestDataSnapshotForRestore: FunctionReference<
+          "query",
+          "internal",
+          {
+            generation: number;
+            leaseId: string;
+            messageId: string;
+            workerId: string;
+            workerToken: string;
+          },
+          {
+            createdAt: number;
+            downloadUrl: string;
+            sha256: string;
+            sizeBytes: number;
+            snapshotId: string;
+          } | null,
+          Name
+        >;
+        getWorkerControlState: FunctionReference<
+          "query",
+          "internal",
+          { workerId: string; workerToken: string },
+          { shouldStop: boolean },
+          Name
+        >;
+        heartbeat: FunctionReference<
+          "mutation",
+          "internal",
+          { workerId: string; workerToken: string },
+          boolean,
+          Name
+        >;
+        inbox: FunctionReference<
+          "query",
+          "internal",
+          { wantsWork: boolean; workerId: string; workerToken: string },
+          {
+            leaseIds: Array<string>;
+            state: "run" | "drain" | "stop";
+            work: string | null;
+          },
+          Name
+        >;
+        prepareDataSnapshotUpload: FunctionReference<
+          "mutation",
+          "internal",
+          {
+            conversationId: string;
+            generation: number;
+            reason: "checkpoint" | "drain" | "signal" | "manual";
+            workerId: string;
+            workerToken: string;
+          },
+          { expiresAt: number; snapshotId: string; uploadUrl: string },
+          Name
+        >;
+        release: FunctionReference<
+          "mutation",
+          "internal",
+          {
+            generation: number;
+            leaseId: string;
+            messageId: string;
+            workerId: string;
+            workerToken: string;
+          },
+          boolean,
+          Name
+        >;
+        rotateWorkerToken: FunctionReference<
+          "mutation",
+          "internal",
+          { newWorkerToken: string; workerId: string; workerToken: string },
+          { tokenLifetimeMs: number },
+          Name
+        >;
+        workerHasQueued: FunctionReference<
+          "query",
+          "internal",
+          { conversationId: string; workerId: string; workerToken: string },
+          boolean,
           Name
         >;
       };

@@ -1,0 +1,52 @@
+/** Looks agents up and stores their profiles; the only writer of `agents`. */
+import { agentFactoryError } from "../../shared/errors.js";
+import type { Doc } from "../_generated/dataModel.js";
+import type { MutationCtx, QueryCtx } from "../functions.js";
+import { requireIdentifier, requireIntegerBetween } from "../validation.js";
+
+/** The pool agents run in unless they say otherwise. */
+export const DEFAULT_POOL_KEY = "default";
+/** A profile lists what one agent needs; more than this is a mistake. */
+const MAX_SECRET_REFS = 64;
+
+export async function findAgent(ctx: QueryCtx, agentKey: string): Promise<Doc<"agents"> | null> {
+  return await ctx.db
+    .query("agents")
+    .withIndex("by_agent_key", (range) => range.eq("agentKey", agentKey))
+    .unique();
+}
+
+/** @throws `agent_not_found`, `agent_disabled` */
+export async function requireEnabledAgent(ctx: QueryCtx, agentKey: string): Promise<Doc<"agents">> {
+  const agent = await findAgent(ctx, agentKey);
+  if (agent === null) {
+    throw agentFactoryError(
+      "agent_not_found",
+      `There is no agent "${agentKey}". Create it with configureAgent before sending it messages.`,
+      { argument: "agentKey" },
+    );
+  }
+  if (!agent.enabled) {
+    throw agentFactoryError(
+      "agent_disabled",
+      `Agent "${agentKey}" is disabled. Enable it with configureAgent({ ..., enabled: true }).`,
+      { argument: "agentKey" },
+    );
+  }
+  return agent;
+}
+
+type Profile = Omit<Doc<"agents">, "_id" | "_creationTime" | "poolKey" | "updatedAt">;
+
+/** Creates or replaces the profile; returns the row's id. */
+export async function saveAgent(ctx: MutationCtx, profile: Profile): Promise<string> {
+  requireIdentifier("agentKey", profile.agentKey);
+  requireIdentifier("version", profile.version);
+  requireIntegerBetween("secretsRef.length", profile.secretsRef.length, 0, MAX_SECRET_REFS);
+  for (const secretRef of profile.secretsRef) requireIdentifier("secretsRef", secretRef);
+  const existing = await findAgent(ctx, profile.agentKey);
+  const row = { ...profile, poolKey: existing?.poolKey ?? DEFAULT_POOL_KEY, updatedAt: Date.now() };
+  if (existing === null) return await ctx.db.insert("agents", row);
+  await ctx.db.replace("agents", existing._id, row);
+  return existing._id;
+}

@@ -1,0 +1,30 @@
+/** Registered functions about agent profiles. */
+import { v } from "convex/values";
+import { mutation, query } from "../functions.js";
+import { findAgent, saveAgent } from "./profile.js";
+import { vBridgeConfig } from "./tables.js";
+
+export const configureAgent = mutation({
+  args: {
+    agentKey: v.string(),
+    version: v.string(),
+    displayName: v.optional(v.string()),
+    secretsRef: v.array(v.string()),
+    botIdentity: v.optional(v.string()),
+    bridgeConfig: v.optional(vBridgeConfig),
+    enabled: v.boolean(),
+  },
+  returns: v.string(),
+  handler: async (ctx, args) => await saveAgent(ctx, args),
+});
+
+/** The secrets an agent's profile names; for no agent, what every deployment needs. */
+export const getRequiredSecretRefs = query({
+  args: { agentKey: v.optional(v.string()) },
+  returns: v.object({ agentKey: v.union(v.string(), v.null()), secretRefs: v.array(v.string()) }),
+  handler: async (ctx, { agentKey }) => {
+    if (agentKey === undefined) return { agentKey: null, secretRefs: ["fly.apiToken"] };
+    const agent = await findAgent(ctx, agentKey);
+    return { agentKey, secretRefs: agent?.secretsRef ?? [] };
+  },
+});

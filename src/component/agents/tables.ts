@@ -1,0 +1,32 @@
+/** Agent profiles. */
+import { defineTable } from "convex/server";
+import { v } from "convex/values";
+
+export const vBridgeConfig = v.object({
+  enabled: v.boolean(),
+  baseUrl: v.optional(v.string()),
+  serviceId: v.optional(v.string()),
+  appKey: v.optional(v.string()),
+  serviceKeySecretRef: v.optional(v.string()),
+  appBaseUrlMapJsonSecretRef: v.optional(v.string()),
+});
+
+export const agentTables = {
+  /**
+   * One row per agent. Written by `configureAgent`; read by enqueue, claim, hydration and the views. Lives until an
+   * operator removes it.
+   */
+  agents: defineTable({
+    agentKey: v.string(),
+    version: v.string(),
+    displayName: v.optional(v.string()),
+    /** Names of the secrets this agent may have; never values. */
+    secretsRef: v.array(v.string()),
+    botIdentity: v.optional(v.string()),
+    bridgeConfig: v.optional(vBridgeConfig),
+    enabled: v.boolean(),
+    /** The pool whose workers run it. */
+    poolKey: v.string(),
+    updatedAt: v.number(),
+  }).index("by_agent_key", ["agentKey"]),
+};

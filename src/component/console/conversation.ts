@@ -1,0 +1,72 @@
+/** One conversation as a page shows it: what was said, what is being said, and what waits. */
+import type { ConversationView, LiveTurn, QueueItemView } from "../../shared/views.js";
+import type { Doc } from "../_generated/dataModel.js";
+import { readStream } from "../conversations/stream.js";
+import { HYDRATION_WINDOW_CHARACTERS, readWindow } from "../conversations/transcript.js";
+import type { QueryCtx } from "../functions.js";
+import { findLane } from "../queue/head.js";
+import { listMessages, type MessageFilter } from "../queue/messages.js";
+import { waitingReasons } from "./waiting.js";
+
+/** Messages that run, then those that wait; what ended is in the transcript. */
+const ACTIVE_STATUSES = ["processing", "queued"] as const;
+
+export async function conversationView(
+  ctx: QueryCtx,
+  conversationId: string,
+  limit: number,
+): Promise<ConversationView> {
+  const lane = await findLane(ctx, conversationId);
+  const contextHistory = await readWindow(ctx, conversationId, {
+    entries: limit,
+    characters: HYDRATION_WINDOW_CHARACTERS,
+  });
+  const active = await listMessages(ctx, { conversationId, statuses: ACTIVE_STATUSES, limit });
+  const running = active.find(({ status }) => status === "processing");
+  const liveTurn = running === undefined || lane === null ? null : await readLiveTurn(ctx, lane, running);
+  const newest = active.at(-1);
+  const lastOf = (role: string) => contextHistory.filter((entry) => entry.role === role).at(-1)?.at ?? null;
+  return {
+    conversationId,
+    contextHistory,
+    pendingToolCalls: liveTurn?.toolCalls.filter(({ status }) => status === "pending" || status === "running") ?? [],
+    queueItems: await queueItemViews(ctx, lane, active),
+    hasQueuedJobs: active.some(({ status }) => status === "queued"),
+    latestMessageId: newest?._id ?? null,
+    lastUserMessageAt: newest?._creationTime ?? lastOf("user"),
+    lastAssistantMessageAt: lastOf("assistant"),
+    liveTurn,
+  };
+}
+
+async function readLiveTurn(ctx: QueryCtx, lane: Doc<"lanes">, message: Doc<"messages">): Promise<LiveTurn> {
+  const stream = await readStream(ctx, { messageId: message._id, generation: lane.generation });
+  return { messageId: message._id, attempt: message.attempts, startedAt: message.startedAt ?? 0, ...stream };
+}
+
+export async function listQueueItems(ctx: QueryCtx, filter: MessageFilter): Promise<QueueItemView[]> {
+  const lane = await findLane(ctx, filter.conversationId);
+  return await queueItemViews(ctx, lane, await listMessages(ctx, filter));
+}
+
+async function queueItemViews(
+  ctx: QueryCtx,
+  lane: Doc<"lanes"> | null,
+  messages: Doc<"messages">[],
+): Promise<QueueItemView[]> {
+  const reasons = await waitingReasons(ctx, lane, messages);
+  return messages.map((message, index) => ({
+    _id: message._id,
+    _creationTime: message._creationTime,
+    conversationId: message.conversationId,
+    agentKey: message.agentKey,
+    status: message.status,
+    priority: message.priority,
+    scheduledFor: message.scheduledFor,
+    attempts: message.attempts,
+    maxAttempts: message.maxAttempts,
+    lastError: message.lastError ?? null,
+    payload: message.payload,
+    waitingReason: reasons[index] ?? null,
+  }));
+}

@@ -1,0 +1,171 @@
+/** Registered functions for pages: reads across the rooms, and the user's own door to the queue. */
+import { v } from "convex/values";
+import { vMessageStatus } from "../../shared/payload.js";
+import {
+  vConversationView,
+  vQueueItemView,
+  vSnapshotView,
+  vUserAgentView,
+  vWorkerView,
+  vNullableString,
+} from "../../shared/views.js";
+import { DEFAULT_POOL_KEY } from "../agents/profile.js";
+import { mutation, query } from "../functions.js";
+import { activeBindings, bindingOfConversation, requireActiveBinding } from "../identity/bindings.js";
+import { enqueueMessage } from "../queue/enqueue.js";
+import { currentSnapshotView, listSnapshotViews } from "../snapshots/list.js";
+import { boundedLimit } from "../validation.js";
+import { conversationView, listQueueItems } from "./conversation.js";
+import { listWorkerViews } from "./fleet.js";
+import { canCreateNewAgent, findUserAgentView, listUserAgentViews, userAgentView } from "./userAgents.js";
+
+const DEFAULT_LIST = 50;
+const MAX_LIST = 200;
+const MAX_WORKER_LIST = 1_000;
+
+const userAgent = { consumerUserId: v.string(), agentKey: v.string() };
+
+/** Queues a message from an app's user to one of their agents. @throws `binding_not_found`, and what `enqueue` throws */
+export const sendMessageToUserAgent = mutation({
+  args: { ...userAgent, content: v.string(), metadata: v.optional(v.record(v.string(), v.string())) },
+  returns: v.string(),
+  handler: async (ctx, { consumerUserId, agentKey, content, metadata }) => {
+    const { conversationId } = await requireActiveBinding(ctx, consumerUserId, agentKey);
+    return await enqueueMessage(ctx, {
+      conversationId,
+      agentKey,
+      consumerUserId,
+      payload: {
+        provider: "app",
+        providerUserId: consumerUserId,
+        messageText: content,
+        ...(metadata === undefined ? {} : { metadata }),
+      },
+    });
+  },
+});
+
+/** `limit` bounds transcript entries and queue items each, 1–200, default 50. */
+export const getConversationViewForUserAgent = query({
+  args: { ...userAgent, limit: v.optional(v.number()) },
+  returns: vConversationView,
+  handler: async (ctx, { consumerUserId, agentKey, limit }) => {
+    const { conversationId } = await requireActiveBinding(ctx, consumerUserId, agentKey);
+    return await conversationView(ctx, conversationId, boundedLimit(limit, DEFAULT_LIST, MAX_LIST));
+  },
+});
+
+export const listQueueItemsForUserAgent = query({
+  args: { ...userAgent, statuses: v.optional(v.array(vMessageStatus)), limit: v.optional(v.number()) },
+  returns: v.array(vQueueItemView),
+  handler: async (ctx, { consumerUserId, agentKey, statuses, limit }) => {
+    const { conversationId } = await requireActiveBinding(ctx, consumerUserId, agentKey);
+    return await listQueueItems(ctx, {
+      conversationId,
+      limit: boundedLimit(limit, DEFAULT_LIST, MAX_LIST),
+      ...(statuses === undefined ? {} : { statuses }),
+    });
+  },
+});
+
+export const listQueueItemsForConversation = query({
+  args: { conversationId: v.string(), limit: v.optional(v.number()) },
+  returns: v.array(vQueueItemView),
+  handler: async (ctx, { conversationId, limit }) =>
+    await listQueueItems(ctx, { conversationId, limit: boundedLimit(limit, DEFAULT_LIST, MAX_LIST) }),
+});
+
+export const listUserAgents = query({
+  args: { consumerUserId: v.string(), includeDisabled: v.optional(v.boolean()) },
+  returns: v.array(vUserAgentView),
+  handler: async (ctx, { consumerUserId, includeDisabled }) =>
+    await listUserAgentViews(ctx, consumerUserId, includeDisabled ?? false),
+});
+
+export const getUserAgent = query({
+  args: userAgent,
+  returns: v.union(vUserAgentView, v.null()),
+  handler: async (ctx, { consumerUserId, agentKey }) => await findUserAgentView(ctx, consumerUserId, agentKey),
+});
+
+export const getActiveUserAgent = query({
+  args: { consumerUserId: v.string() },
+  returns: v.union(vUserAgentView, v.null()),
+  handler: async (ctx, { consumerUserId }) => {
+    const [newest] = await activeBindings(ctx, consumerUserId, 1);
+    return newest === undefined ? null : await userAgentView(ctx, newest);
+  },
+});
+
+export const getUserAgentsOverview = query({
+  args: { consumerUserId: v.string() },
+  returns: v.object({
+    agents: v.array(vUserAgentView),
+    activeAgentKey: vNullableString,
+    canCreateNewAgent: v.boolean(),
+  }),
+  handler: async (ctx, { consumerUserId }) => {
+    const agents = await listUserAgentViews(ctx, consumerUserId, true);
+    return {
+      agents,
+      activeAgentKey: agents.find(({ status }) => status === "active")?.agentKey ?? null,
+      canCreateNewAgent: await canCreateNewAgent(ctx, consumerUserId),
+    };
+  },
+});
+
+/** Who a conversation belongs to, for the app's own access checks; `null` for one that no binding made. */
+export const ownerOfConversation = query({
+  args: { conversationId: v.string() },
+  returns: v.union(v.object({ consumerUserId: v.string(), agentKey: v.string() }), v.null()),
+  handler: async (ctx, { conversationId }) => {
+    const binding = await bindingOfConversation(ctx, conversationId);
+    return binding && { consumerUserId: binding.consumerUserId, agentKey: binding.agentKey };
+  },
+});
+
+/** Newest first. */
+export const listSnapshotsForUserAgent = query({
+  args: { ...userAgent, limit: v.optional(v.number()) },
+  returns: v.array(vSnapshotView),
+  handler: async (ctx, { consumerUserId, agentKey, limit }) => {
+    const { conversationId } = await requireActiveBinding(ctx, consumerUserId, agentKey);
+    return await listSnapshotViews(ctx, conversationId, boundedLimit(limit, DEFAULT_LIST, MAX_LIST));
+  },
+});
+
+export const getLatestSnapshotForUserAgent = query({
+  args: userAgent,
+  returns: v.union(vSnapshotView, v.null()),
+  handler: async (ctx, { consumerUserId, agentKey }) => {
+    const { conversationId } = await requireActiveBinding(ctx, consumerUserId, agentKey);
+    return await currentSnapshotView(ctx, conversationId);
+  },
+});
+
+export const listSnapshotsForConversation = query({
+  args: { conversationId: v.string(), limit: v.optional(v.number()) },
+  returns: v.array(vSnapshotView),
+  handler: async (ctx, { conversationId, limit }) =>
+    await listSnapshotViews(ctx, conversationId, boundedLimit(limit, DEFAULT_LIST, MAX_LIST)),
+});
+
+/** Live workers, then the most recently stopped ones; `limit` 1–1000, default 50. */
+export const listWorkers = query({
+  args: { limit: v.optional(v.number()) },
+  returns: v.array(vWorkerView),
+  handler: async (ctx, { limit }) =>
+    await listWorkerViews(ctx, DEFAULT_POOL_KEY, boundedLimit(limit, DEFAULT_LIST, MAX_WORKER_LIST)),
+});
+
+export const workerStats = query({
+  args: {},
+  returns: v.object({ activeCount: v.number(), idleCount: v.number(), workers: v.array(vWorkerView) }),
+  handler: async (ctx) => {
+    const workers = (await listWorkerViews(ctx, DEFAULT_POOL_KEY, MAX_WORKER_LIST)).filter(
+      ({ status }) => status !== "stopped",
+    );
+    const active = workers.filter(({ status }) => status === "active");
+    return { activeCount: active.length, idleCount: active.filter(({ load }) => load === 0).length, workers };
+  },
+});

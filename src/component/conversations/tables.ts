@@ -1,0 +1,44 @@
+/** Conversations, what was said in them, and what is being said right now. */
+import { defineTable } from "convex/server";
+import { v } from "convex/values";
+import { vToolCall, vTranscriptRole } from "../../shared/payload.js";
+
+export const conversationTables = {
+  /** One row per conversation. Written once, by its first message; read to learn who it belongs to. */
+  conversations: defineTable({
+    conversationId: v.string(),
+    agentKey: v.string(),
+    consumerUserId: v.optional(v.string()),
+    createdAt: v.number(),
+  }).index("by_conversation", ["conversationId"]),
+
+  /**
+   * One row per thing said, never an array in one document: the cost of a turn does not grow with its history. Written
+   * when a turn completes or dies; read newest-first by hydration and the views. Lives as long as its message.
+   */
+  transcript: defineTable({
+    conversationId: v.string(),
+    role: vTranscriptRole,
+    content: v.string(),
+    at: v.number(),
+    /** The queue message this belongs to. */
+    messageId: v.string(),
+  })
+    .index("by_conversation", ["conversationId"])
+    .index("by_message", ["messageId"]),
+
+  /**
+   * The text a running turn has streamed so far, cut into rows of bounded size so that one more word rewrites little.
+   * Written by `appendTurnDelta`; read by the live view; deleted soon after the turn ends, whichever way it ends.
+   */
+  turnChunks: defineTable({
+    messageId: v.string(),
+    /** The lease's generation: a retry starts from an empty stream. */
+    generation: v.number(),
+    index: v.number(),
+    /** Characters (UTF-16 code units) of this attempt before this row. */
+    offset: v.number(),
+    text: v.string(),
+    tools: v.array(vToolCall),
+  }).index("by_message", ["messageId", "generation", "index"]),
+};

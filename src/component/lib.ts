@@ -1,0 +1,58 @@
+/** The one public door: everything an app may call, re-exported from the rooms that define it. */
+export { configureAgent, getRequiredSecretRefs } from "./agents/public.js";
+export {
+  getActiveUserAgent,
+  getConversationViewForUserAgent,
+  getLatestSnapshotForUserAgent,
+  getUserAgent,
+  getUserAgentsOverview,
+  listQueueItemsForConversation,
+  listQueueItemsForUserAgent,
+  listSnapshotsForConversation,
+  listSnapshotsForUserAgent,
+  listUserAgents,
+  listWorkers,
+  ownerOfConversation,
+  sendMessageToUserAgent,
+  workerStats,
+} from "./console/public.js";
+export { bindUserAgent, getUserAgentBinding, resolveAgentForUser, revokeUserAgentBinding } from "./identity/public.js";
+export {
+  deleteFlyVolume,
+  poolHealth,
+  providerRuntimeConfig,
+  reconcileWorkers,
+  runFlyCleanup,
+  scalingPolicy,
+  setProviderRuntimeConfig,
+  setScalingPolicy,
+} from "./pool/public.js";
+export {
+  enqueue,
+  hasQueuedJobsForConversation,
+  listJobsByStatus,
+  queueStats,
+  releaseStuckJobs,
+} from "./queue/public.js";
+export { runRetention } from "./retention/public.js";
+export { importSecret, secretStatus } from "./secrets/public.js";
+export {
+  appendConversationMessages,
+  appendTurnDelta,
+  claim,
+  complete,
+  drained as workerDrained,
+  enrollWorker,
+  fail,
+  failDataSnapshotUpload,
+  finalizeDataSnapshotUpload,
+  getHydrationBundle,
+  getLatestDataSnapshotForRestore,
+  getWorkerControlState,
+  heartbeat,
+  inbox as workerInbox,
+  prepareDataSnapshotUpload,
+  release,
+  rotateWorkerToken,
+  workerHasQueued as workerConversationHasQueued,
+} from "./workers/public.js";

@@ -1,0 +1,135 @@
+/** The database steps of the reconcile, and the reconcile as enqueue and deadlines schedule it. */
+import { v } from "convex/values";
+import { vProviderConfig, vScalingPolicy } from "../../shared/provider-config.js";
+import { vNullableNumber, vNullableString, vWorkerStatus } from "../../shared/views.js";
+import { internal } from "../_generated/api.js";
+import { internalAction, internalMutation, internalQuery } from "../functions.js";
+import { recoverExpired, wakeDueLanes } from "../queue/recovery.js";
+import { moveWorker, recordMachine } from "../workers/fleet.js";
+import { vScope } from "../workers/tables.js";
+import { reconcilePool } from "./reconcile.js";
+import { commitPlan, finishRun, observe } from "./run.js";
+
+const vPlannedWorker = v.object({
+  workerId: v.string(),
+  status: vWorkerStatus,
+  machineName: v.string(),
+  machineId: vNullableString,
+  scope: v.union(vScope, v.null()),
+  isolation: vScope.fields.kind,
+  capacity: v.number(),
+  load: v.number(),
+  statusSince: v.number(),
+  createdAt: v.number(),
+  lastActiveAt: v.number(),
+  heartbeatExpiresAt: vNullableNumber,
+});
+
+const vObservedMachine = v.object({
+  machineId: v.string(),
+  name: v.string(),
+  region: v.string(),
+  state: v.union(
+    v.literal("booting"),
+    v.literal("running"),
+    v.literal("halted"),
+    v.literal("leaving"),
+    v.literal("gone"),
+    v.literal("unknown"),
+  ),
+  metadata: v.record(v.string(), v.string()),
+  createdAt: v.number(),
+});
+
+const vProviderStep = v.union(
+  v.object({ kind: v.literal("create"), workerId: v.string(), machineName: v.string() }),
+  v.object({
+    kind: v.literal("destroy"),
+    workerId: v.string(),
+    machineId: vNullableString,
+    mayStillAppear: v.boolean(),
+  }),
+  v.object({ kind: v.literal("destroy_orphan"), machineId: v.string() }),
+);
+
+export const observation = internalQuery({
+  args: { poolKey: v.string() },
+  returns: v.object({
+    providerConfig: v.union(vProviderConfig, v.null()),
+    policy: vScalingPolicy,
+    workers: v.array(vPlannedWorker),
+    waiting: v.array(v.object({ conversationId: v.string(), agentKey: v.string(), consumerUserId: vNullableString })),
+    sweepDue: v.boolean(),
+    isRunning: v.boolean(),
+  }),
+  handler: async (ctx, { poolKey }) => await observe(ctx, poolKey),
+});
+
+/** Brings the rows up to the clock: due lanes wake, dead leases are taken back. */
+export const sweep = internalMutation({
+  args: { poolKey: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { poolKey }) => {
+    const moreToWake = await wakeDueLanes(ctx, poolKey);
+    const { more: moreToRecover } = await recoverExpired(ctx, poolKey);
+    if (moreToWake) await ctx.scheduler.runAfter(0, internal.queue.internal.wakeLanes, { poolKey });
+    if (moreToRecover) await ctx.scheduler.runAfter(0, internal.queue.internal.recoverMore, { poolKey });
+    return null;
+  },
+});
+
+export const commit = internalMutation({
+  args: {
+    poolKey: v.string(),
+    machines: v.array(vObservedMachine),
+    tickets: v.array(v.object({ workerId: v.string(), credentialHash: v.string() })),
+  },
+  returns: v.union(
+    v.object({ generation: v.number(), steps: v.array(vProviderStep), drained: v.number() }),
+    v.null(),
+  ),
+  handler: async (ctx, { poolKey, ...seen }) => await commitPlan(ctx, poolKey, seen),
+});
+
+export const machineCreated = internalMutation({
+  args: { workerId: v.string(), machineId: v.string(), region: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { workerId, ...machine }) => {
+    await recordMachine(ctx, workerId, machine);
+    return null;
+  },
+});
+
+/** The provider confirmed that the worker's machine is gone, or that it never came to be. */
+export const machineGone = internalMutation({
+  args: { workerId: v.string(), reason: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { workerId, reason }) => {
+    await moveWorker(ctx, workerId, "gone", reason);
+    return null;
+  },
+});
+
+export const finish = internalMutation({
+  args: {
+    poolKey: v.string(),
+    startedAt: v.number(),
+    generation: vNullableNumber,
+    problem: v.union(v.object({ kind: v.string(), message: v.string() }), v.null()),
+    nextAt: vNullableNumber,
+  },
+  returns: v.null(),
+  handler: async (ctx, { poolKey, ...outcome }) => {
+    await finishRun(ctx, poolKey, outcome);
+    return null;
+  },
+});
+
+export const reconcile = internalAction({
+  args: { poolKey: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { poolKey }) => {
+    await reconcilePool(ctx, poolKey);
+    return null;
+  },
+});

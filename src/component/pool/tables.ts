@@ -1,0 +1,31 @@
+/** Pools: where machines come from, how many there may be, and how the last attempt to keep them so went. */
+import { defineTable } from "convex/server";
+import { v } from "convex/values";
+import { vProviderConfig, vScalingPolicy } from "../../shared/provider-config.js";
+
+export const vProblem = v.object({ kind: v.string(), message: v.string(), at: v.number() });
+
+export const poolTables = {
+  /** One row per pool, rarely written: by `setProviderRuntimeConfig` and `setScalingPolicy`. Read by every reconcile. */
+  pools: defineTable({
+    poolKey: v.string(),
+    providerConfig: v.optional(vProviderConfig),
+    scalingPolicy: vScalingPolicy,
+    updatedAt: v.number(),
+  }).index("by_pool", ["poolKey"]),
+
+  /**
+   * One row per pool: the reconcile that acts right now, or the outcome of the last. Only `run.ts` writes it, and not at
+   * all while there is nothing to do; its `generation` fences a run that was given up for dead.
+   */
+  poolRuns: defineTable({
+    poolKey: v.string(),
+    status: v.union(v.literal("idle"), v.literal("running")),
+    generation: v.number(),
+    /** A run that has not finished by then died; the next one takes over. */
+    deadlineAt: v.number(),
+    /** What kept the last run from doing its work; shown with waiting messages. */
+    problem: v.optional(vProblem),
+    consecutiveFailures: v.number(),
+  }).index("by_pool", ["poolKey"]),
+};

@@ -1,0 +1,200 @@
+/** The Fly Machines API behind the provider interface: fetch with time-outs, typed errors, and nothing retried behind the caller's back. */
+import type { MachineSpec, ObservedMachine, Provider } from "../provider.js";
+import { ProviderError } from "../provider.js";
+import { classifyError, isRecord, readError, readMachine, readVolume } from "./responses.js";
+
+export const FLY_API_URL = "https://api.machines.dev/v1";
+
+/** Creating waits for Fly to place the machine, which takes seconds; everything else answers at once. */
+const CREATE_TIMEOUT_MS = 60_000;
+const CALL_TIMEOUT_MS = 15_000;
+/** Added to the time Fly itself waits, so that its answer arrives before we give up. */
+const WAIT_MARGIN_MS = 5_000;
+const PAGE_SIZE = 200;
+/** 10,000 machines: more than one Fly app may have; beyond it something else is wrong. */
+const MAX_PAGES = 50;
+
+export type FlyClientOptions = { baseUrl: string; appName: string; token: string };
+
+type Call = {
+  method: "GET" | "POST" | "DELETE";
+  path: string;
+  query?: Record<string, string>;
+  body?: unknown;
+  timeoutMs?: number;
+};
+
+export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Provider {
+  const app = `/apps/${encodeURIComponent(appName)}`;
+  const machinePath = (machineId: string) => `${app}/machines/${encodeURIComponent(machineId)}`;
+
+  async function call({ method, path, query, body, timeoutMs = CALL_TIMEOUT_MS }: Call): Promise<Answer> {
+    const mutates = method !== "GET";
+    const url = new URL(baseUrl.replace(/\/$/, "") + path);
+    for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value);
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), timeoutMs);
+    try {
+      const response = await fetch(url, {
+        method,
+        headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: abort.signal,
+      });
+      // The body belongs under the time-out too: a server may send headers and then fall silent.
+      const answer = { status: response.status, headers: response.headers, body: parseJson(await response.text()) };
+      if (response.ok) return answer;
+      const { message } = readError(answer.body);
+      throw new ProviderError(
+        classifyError(response.status, answer.body, mutates),
+        `${method} ${path} was answered ${response.status}${message === "" ? "" : `: ${message}`}`,
+        { status: response.status, requestId: response.headers.get("fly-request-id") },
+      );
+    } catch (error) {
+      if (error instanceof ProviderError) throw error;
+      throw new ProviderError(
+        mutates ? "ambiguous" : "busy",
+        `${method} ${path} got no answer within ${timeoutMs} ms, or the connection broke.`,
+        { status: 0, requestId: null },
+      );
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Runs `attempt`, and takes "no such machine" for the answer `whenMissing`. */
+  async function unlessMissing<T>(attempt: () => Promise<T>, whenMissing: T): Promise<T> {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (error instanceof ProviderError && error.kind === "not_found") return whenMissing;
+      throw error;
+    }
+  }
+
+  return {
+    async listMachines(metadata) {
+      const filters = Object.fromEntries(Object.entries(metadata).map(([key, value]) => [`metadata.${key}`, value]));
+      const machines: ObservedMachine[] = [];
+      let cursor: string | null = null;
+      for (let page = 0; page < MAX_PAGES; page++) {
+        const answer: Answer = await call({
+          method: "GET",
+          path: `${app}/machines`,
+          query: { ...filters, limit: String(PAGE_SIZE), ...(cursor === null ? {} : { cursor }) },
+        });
+        machines.push(...readList(answer.body, readMachine));
+        // A page may be short or even empty while more remain: only the header says that it was the last.
+        cursor = answer.headers.get("fly-next-cursor");
+        if (cursor === null || cursor === "") return machines;
+      }
+      throw new ProviderError("rejected", `The app has more than ${MAX_PAGES * PAGE_SIZE} machines.`, {
+        status: 0,
+        requestId: null,
+      });
+    },
+
+    async createMachine(spec) {
+      const answer = await call({
+        method: "POST",
+        path: `${app}/machines`,
+        body: createRequest(spec),
+        timeoutMs: CREATE_TIMEOUT_MS,
+      });
+      const machine = readMachine(answer.body);
+      if (machine !== null) return machine;
+      throw new ProviderError("ambiguous", "The answer to a create could not be read.", { status: 200, requestId: null });
+    },
+
+    async getMachine(machineId) {
+      const machine = await unlessMissing(
+        async () => readMachine((await call({ method: "GET", path: machinePath(machineId) })).body),
+        null,
+      );
+      // A destroyed machine answers 200 for a while and 404 later; both mean the same.
+      return machine?.state === "gone" ? null : machine;
+    },
+
+    async stopMachine(machineId, { timeoutSeconds }) {
+      const body = { signal: "SIGTERM", timeout: `${timeoutSeconds}s` };
+      await unlessMissing(async () => {
+        await call({ method: "POST", path: `${machinePath(machineId)}/stop`, body });
+      }, undefined);
+    },
+
+    async waitUntilStopped(machineId, timeoutSeconds) {
+      try {
+        await call({
+          method: "GET",
+          path: `${machinePath(machineId)}/wait`,
+          query: { state: "stopped", timeout: String(timeoutSeconds) },
+          timeoutMs: timeoutSeconds * 1_000 + WAIT_MARGIN_MS,
+        });
+        return true;
+      } catch (error) {
+        if (!(error instanceof ProviderError)) throw error;
+        return error.kind === "not_found";
+      }
+    },
+
+    async destroyMachine(machineId) {
+      await unlessMissing(async () => {
+        await call({ method: "DELETE", path: machinePath(machineId), query: { force: "true" } });
+      }, undefined);
+    },
+
+    async listVolumes() {
+      return readList((await call({ method: "GET", path: `${app}/volumes` })).body, readVolume);
+    },
+
+    async deleteVolume(volumeId) {
+      try {
+        const answer = await call({ method: "DELETE", path: `${app}/volumes/${encodeURIComponent(volumeId)}` });
+        return { status: answer.status, message: "deleted" };
+      } catch (error) {
+        if (error instanceof ProviderError && error.details.status !== 0) {
+          return { status: error.details.status, message: error.message };
+        }
+        throw error;
+      }
+    },
+  };
+}
+
+type Answer = { status: number; headers: Headers; body: unknown };
+
+function createRequest(spec: MachineSpec) {
+  return {
+    name: spec.name,
+    region: spec.region,
+    config: {
+      image: spec.image,
+      env: spec.environment,
+      metadata: spec.metadata,
+      guest: { cpu_kind: spec.guest.cpuKind, cpus: spec.guest.cpus, memory_mb: spec.guest.memoryMb },
+      files: Object.entries(spec.files).map(([guest_path, content]) => ({ guest_path, raw_value: base64(content) })),
+      // A machine that ends is done: the pool decides what follows, not the host.
+      restart: { policy: "no" },
+      stop_config: { signal: "SIGTERM", timeout: `${spec.stopTimeoutSeconds}s` },
+    },
+  };
+}
+
+function readList<T>(body: unknown, read: (value: unknown) => T | null): T[] {
+  // A list comes bare, or (as some deployments of the API do) as a member of an object.
+  const values = Array.isArray(body) ? body : isRecord(body) ? Object.values(body).find(Array.isArray) : undefined;
+  if (values === undefined) return [];
+  return values.flatMap((value: unknown) => read(value) ?? []);
+}
+
+function base64(content: string): string {
+  return btoa(String.fromCharCode(...new TextEncoder().encode(content)));
+}
+
+function parseJson(body: string): unknown {
+  try {
+    return body === "" ? null : JSON.parse(body);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,94 @@
+/** Reads the answers of Fly's Machines API: liberal in what it accepts, since new states and fields appear unannounced. */
+import type { MachineState, ObservedMachine, ProviderErrorKind } from "../provider.js";
+
+/**
+ * Fly's states, as of its OpenAPI description of May 2026. A name that is not here is `unknown`, never "stopped": a
+ * filter on what is *not* running has reaped new machines before.
+ */
+const STATES: Record<string, MachineState> = {
+  created: "booting",
+  creating: "booting",
+  starting: "booting",
+  restarting: "booting",
+  updating: "booting",
+  replacing: "booting",
+  started: "running",
+  stopping: "running",
+  suspending: "running",
+  suspended: "halted",
+  stopped: "halted",
+  failed: "halted",
+  launch_failed: "halted",
+  destroying: "leaving",
+  destroyed: "gone",
+  replaced: "gone",
+  migrated: "gone",
+};
+
+export function machineState(state: string): MachineState {
+  return STATES[state] ?? "unknown";
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function text(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+/** `null` for something that is not a machine. */
+export function readMachine(value: unknown): ObservedMachine | null {
+  if (!isRecord(value)) return null;
+  const machineId = text(value["id"]);
+  const name = text(value["name"]);
+  if (machineId === null || name === null) return null;
+  const createdAt = Date.parse(text(value["created_at"]) ?? "");
+  return {
+    machineId,
+    name,
+    region: text(value["region"]) ?? "",
+    state: machineState(text(value["state"]) ?? ""),
+    // When the host is not reachable, `config` is missing and the metadata sits in `incomplete_config`.
+    metadata: { ...readMetadata(value["incomplete_config"]), ...readMetadata(value["config"]) },
+    createdAt: Number.isFinite(createdAt) ? createdAt : 0,
+  };
+}
+
+function readMetadata(config: unknown): Record<string, string> {
+  const metadata = isRecord(config) ? config["metadata"] : undefined;
+  if (!isRecord(metadata)) return {};
+  const entries = Object.entries(metadata).filter((entry): entry is [string, string] => typeof entry[1] === "string");
+  return Object.fromEntries(entries);
+}
+
+export function readVolume(value: unknown) {
+  if (!isRecord(value)) return null;
+  const volumeId = text(value["id"]);
+  if (volumeId === null) return null;
+  return {
+    volumeId,
+    name: text(value["name"]) ?? "",
+    state: text(value["state"]) ?? "",
+    attachedMachineId: text(value["attached_machine_id"]),
+  };
+}
+
+/** Fly's sentence for an error, shortened; its `status` names the capacity errors more reliably than the code. */
+export function readError(body: unknown): { message: string; status: string } {
+  if (!isRecord(body)) return { message: "", status: "" };
+  return { message: (text(body["error"]) ?? text(body["message"]) ?? "").slice(0, 300), status: text(body["status"]) ?? "" };
+}
+
+/** What an error answer means, for a call that changes something when `mutates`. */
+export function classifyError(httpStatus: number, body: unknown, mutates: boolean): ProviderErrorKind {
+  const { message, status } = readError(body);
+  if (status === "insufficient_capacity" || status === "volume_placement_capacity") return "no_capacity";
+  if (httpStatus === 401 || httpStatus === 403) return "unauthorized";
+  if (httpStatus === 404) return "not_found";
+  if (httpStatus === 409 && (status === "name_taken" || message.includes("already_exists"))) return "name_taken";
+  if (/no capacity|insufficient resources|could not reserve/i.test(message)) return "no_capacity";
+  if (httpStatus === 409 || httpStatus === 412 || httpStatus === 429) return "busy";
+  if (httpStatus === 408 || httpStatus >= 500) return mutates ? "ambiguous" : "busy";
+  return "rejected";
+}

@@ -1,0 +1,77 @@
+/** The small interface behind which machines come from; the pool knows nothing else of a provider. */
+
+/** What a provider knows about one machine. */
+export type ObservedMachine = {
+  machineId: string;
+  name: string;
+  region: string;
+  state: MachineState;
+  /** Ownership and identity as stored with the machine; empty when the provider could not say. */
+  metadata: Record<string, string>;
+  /** ms; 0 when the provider did not say. */
+  createdAt: number;
+};
+
+/**
+ * `booting`: on its way up. `running`. `halted`: its process is not running and will not start by itself. `leaving`: being
+ * destroyed. `gone`. `unknown`: anything else, counted as if it ran, since nobody has proven otherwise.
+ */
+export type MachineState = "booting" | "running" | "halted" | "leaving" | "gone" | "unknown";
+
+export type MachineSpec = {
+  /** Unique among the app's live machines: the key that makes a repeated create harmless. */
+  name: string;
+  image: string;
+  region: string;
+  guest: { cpuKind: "shared" | "performance"; cpus: number; memoryMb: number };
+  /** Never a secret. */
+  environment: Record<string, string>;
+  /** Files written before the process starts, by absolute path. */
+  files: Record<string, string>;
+  metadata: Record<string, string>;
+  /** Time a process gets between the stop signal and being killed. */
+  stopTimeoutSeconds: number;
+};
+
+/** Every call has a time-out, and throws {@link ProviderError} for whatever is not its result. */
+export interface Provider {
+  /** Machines that carry all of `metadata`. Eventually consistent: absence proves nothing. */
+  listMachines(metadata: Record<string, string>): Promise<ObservedMachine[]>;
+  createMachine(spec: MachineSpec): Promise<ObservedMachine>;
+  /** `null` when the provider is sure that it is gone. */
+  getMachine(machineId: string): Promise<ObservedMachine | null>;
+  /** Asks the process to end; resolves before it has. */
+  stopMachine(machineId: string, options: { timeoutSeconds: number }): Promise<void>;
+  /** True once it is halted or gone, false when `timeoutSeconds` (1–60) were not enough. */
+  waitUntilStopped(machineId: string, timeoutSeconds: number): Promise<boolean>;
+  /** Whatever its state; a machine that is gone already is not an error. */
+  destroyMachine(machineId: string): Promise<void>;
+  listVolumes(): Promise<{ volumeId: string; name: string; state: string; attachedMachineId: string | null }[]>;
+  deleteVolume(volumeId: string): Promise<{ status: number; message: string }>;
+}
+
+/**
+ * `unauthorized`: the token is wrong or a quota is used up; an operator must act. `name_taken`: a machine of that name
+ * exists. `no_capacity`: try another region. `busy`: try later. `ambiguous`: it may have happened; look before anything
+ * else. `rejected`: the request itself is wrong. `not_found`: no such machine, volume or app.
+ */
+export type ProviderErrorKind =
+  | "unauthorized"
+  | "name_taken"
+  | "no_capacity"
+  | "busy"
+  | "ambiguous"
+  | "rejected"
+  | "not_found";
+
+export class ProviderError extends Error {
+  override name = "ProviderError";
+  constructor(
+    readonly kind: ProviderErrorKind,
+    message: string,
+    /** HTTP status, 0 when there was no answer; and the provider's id of the request, for its support. */
+    readonly details: { status: number; requestId: string | null },
+  ) {
+    super(message);
+  }
+}

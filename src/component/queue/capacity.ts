@@ -1,0 +1,74 @@
+/** Asks the pool for a reconcile, at most one per window however many messages come; the only writer of `capacityRequests`. */
+import { internal } from "../_generated/api.js";
+import type { Doc } from "../_generated/dataModel.js";
+import type { MutationCtx, QueryCtx } from "../functions.js";
+
+/**
+ * Least time between two reconciles of a pool. Fly allows one list a second; half of that leaves room for the calls
+ * that follow from it.
+ */
+export const RECONCILE_WINDOW_MS = 2_000;
+
+export async function findRequest(ctx: QueryCtx, poolKey: string): Promise<Doc<"capacityRequests"> | null> {
+  return await ctx.db
+    .query("capacityRequests")
+    .withIndex("by_pool", (range) => range.eq("poolKey", poolKey))
+    .unique();
+}
+
+/**
+ * Makes sure that a reconcile that has not begun yet starts at `wantedAt`, or as soon after it as the window allows.
+ *
+ * Writes only when none is scheduled that early, so a burst of messages shares one write and one reconcile.
+ */
+export async function requestCapacity(ctx: MutationCtx, poolKey: string, wantedAt: number): Promise<void> {
+  const row = await findRequest(ctx, poolKey);
+  const change = await schedule(ctx, poolKey, row, wantedAt);
+  if (change === null) return;
+  if (row === null) await ctx.db.insert("capacityRequests", { poolKey, lastStartedAt: 0, ...change });
+  else await ctx.db.patch("capacityRequests", row._id, change);
+}
+
+/** Notes that a reconcile began at `startedAt` and is over; the next is at `nextAt` at the latest, if at all. */
+export async function settleRequest(
+  ctx: MutationCtx,
+  poolKey: string,
+  { startedAt, nextAt }: { startedAt: number; nextAt: number | null },
+): Promise<void> {
+  const row = await findRequest(ctx, poolKey);
+  const lastStartedAt = Math.max(startedAt, row?.lastStartedAt ?? 0);
+  // One that is due already is the run that ends here, or one that died; one ahead of us was asked for meanwhile.
+  const pending = row?.scheduledAt !== undefined && row.scheduledAt > Date.now() ? row : null;
+  const settled = { poolKey, lastStartedAt };
+  const change = nextAt === null ? null : await schedule(ctx, poolKey, pending && { ...pending, lastStartedAt }, nextAt);
+  const request =
+    change ?? (pending === null ? {} : { scheduledAt: pending.scheduledAt, scheduledId: pending.scheduledId });
+  if (row === null) await ctx.db.insert("capacityRequests", definedOnly({ ...settled, ...request }));
+  else await ctx.db.replace("capacityRequests", row._id, definedOnly({ ...settled, ...request }));
+}
+
+type Request = Pick<Doc<"capacityRequests">, "scheduledAt" | "scheduledId" | "lastStartedAt">;
+
+/** Schedules a run unless `known` has one ahead that is early enough; returns what to store then. */
+async function schedule(ctx: MutationCtx, poolKey: string, known: Request | null, wantedAt: number) {
+  const now = Date.now();
+  // One that is due may have read the rows already, or have died: it cannot be counted on to see what is new.
+  const isAhead = known?.scheduledAt !== undefined && known.scheduledAt > now;
+  const lastRun = Math.max(known?.lastStartedAt ?? 0, isAhead ? 0 : (known?.scheduledAt ?? 0));
+  const at = Math.max(now, wantedAt, lastRun + RECONCILE_WINDOW_MS);
+  if (isAhead && known.scheduledAt !== undefined && known.scheduledAt <= at) return null;
+  if (isAhead && known.scheduledId !== undefined) await ctx.scheduler.cancel(known.scheduledId);
+  const scheduledId = await ctx.scheduler.runAt(at, internal.pool.internal.reconcile, { poolKey });
+  return { scheduledAt: at, scheduledId };
+}
+
+function definedOnly<T extends { scheduledAt?: number | undefined; scheduledId?: Request["scheduledId"] | undefined }>(
+  row: T,
+) {
+  const { scheduledAt, scheduledId, ...rest } = row;
+  return {
+    ...rest,
+    ...(scheduledAt === undefined ? {} : { scheduledAt }),
+    ...(scheduledId === undefined ? {} : { scheduledId }),
+  };
+}

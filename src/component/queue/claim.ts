@@ -1,0 +1,186 @@
+/** Gives a worker the next message it may run, under a lease with a generation no earlier lease of the conversation had. */
+import { internal } from "../_generated/api.js";
+import type { Doc, Id } from "../_generated/dataModel.js";
+import { findAgent } from "../agents/profile.js";
+import type { MutationCtx, QueryCtx } from "../functions.js";
+import { count } from "./counters.js";
+import { ANY_WORKER, LANE_SHARDS, nextLaneState } from "./lane.js";
+import { advanceLane, findHead, findLane } from "./head.js";
+import { findHolder, isHolderLive } from "./liveness.js";
+import { buryMessage } from "./settle.js";
+
+/** Whose messages the claimant may run; `null` for a worker that has not been given to anybody yet. */
+export type ClaimScope = { kind: "conversation" | "user" | "agent" | "shared"; key: string };
+
+export type Claimant = {
+  workerId: string;
+  poolKey: string;
+  scope: ClaimScope | null;
+  /** Leases it may hold at once. */
+  capacity: number;
+  runTimeoutMs: number;
+};
+
+export type ClaimedMessage = { lease: Doc<"leases">; message: Doc<"messages">; lane: Doc<"lanes"> };
+
+/** Lanes looked at within one user or agent; those reserved for other workers open by themselves within seconds. */
+const SCOPED_CANDIDATES = 4;
+
+/**
+ * Claims the best candidate that is still free, or nothing.
+ *
+ * Candidates come from a snapshot without read dependencies, so that claims of different lanes never conflict; only the
+ * lane that is taken is read again with one.
+ */
+export async function claimNext(
+  ctx: MutationCtx,
+  claimant: Claimant,
+  options: { conversationId?: string },
+): Promise<ClaimedMessage | null> {
+  const now = Date.now();
+  const holder = await findHolder(ctx, claimant.workerId);
+  // A lapsed worker must send a heartbeat first: a lease of a dead epoch would be lost the moment it was made.
+  if (holder === null || !isHolderLive(holder, now)) return null;
+  const held = await ctx.db
+    .query("leases")
+    .withIndex("by_worker", (range) => range.eq("workerId", claimant.workerId))
+    .take(claimant.capacity);
+  if (held.length >= claimant.capacity) return null;
+
+  const candidates: Id<"lanes">[] = await ctx.runQuery(
+    internal.queue.internal.claimCandidates,
+    {
+      workerId: claimant.workerId,
+      poolKey: claimant.poolKey,
+      scope: claimant.scope,
+      ...(options.conversationId === undefined ? {} : { conversationId: options.conversationId }),
+    },
+    { useStaleSnapshot: true },
+  );
+  for (const laneId of candidates) {
+    const lane = await ctx.db.get("lanes", laneId);
+    if (lane === null || !mayClaim(claimant, lane)) continue;
+    const message = await findHead(ctx, lane.conversationId);
+    if (message === null || message.scheduledFor > now) {
+      // Nobody's fault: the head was canceled or put off in the meantime. Put the lane where it belongs.
+      const deltas = await advanceLane(ctx, lane, { head: message, queuedCount: lane.queuedCount });
+      await count(ctx, lane.poolKey, lane._id, deltas);
+      continue;
+    }
+    const agent = await findAgent(ctx, message.agentKey);
+    if (agent === null || !agent.enabled) {
+      await buryMessage(ctx, lane, message, `Agent "${message.agentKey}" is disabled or was removed.`);
+      continue;
+    }
+    return await lease(ctx, claimant, holder.epoch, lane, message, now);
+  }
+  return null;
+}
+
+function mayClaim({ workerId, scope, poolKey }: Claimant, lane: Doc<"lanes">): boolean {
+  if (lane.state !== "ready" || lane.poolKey !== poolKey) return false;
+  if (lane.audience !== ANY_WORKER && lane.audience !== workerId) return false;
+  return scope === null || isWithinScope(scope, lane);
+}
+
+export function isWithinScope(
+  scope: ClaimScope,
+  lane: { conversationId: string; agentKey: string; consumerUserId?: string },
+): boolean {
+  switch (scope.kind) {
+    case "conversation":
+      return scope.key === lane.conversationId;
+    case "user":
+      return scope.key === lane.consumerUserId;
+    case "agent":
+      return scope.key === lane.agentKey;
+    case "shared":
+      return true;
+  }
+}
+
+async function lease(
+  ctx: MutationCtx,
+  claimant: Claimant,
+  holderEpoch: number,
+  lane: Doc<"lanes">,
+  message: Doc<"messages">,
+  now: number,
+): Promise<ClaimedMessage> {
+  const generation = lane.generation + 1;
+  const row = {
+    laneId: lane._id,
+    conversationId: lane.conversationId,
+    poolKey: lane.poolKey,
+    messageId: message._id,
+    workerId: claimant.workerId,
+    holderEpoch,
+    generation,
+    claimedAt: now,
+    runDeadlineAt: now + claimant.runTimeoutMs,
+  };
+  const leaseId = await ctx.db.insert("leases", row);
+  await ctx.db.patch("lanes", lane._id, {
+    state: nextLaneState(lane.state, "claimed"),
+    generation,
+    queuedCount: lane.queuedCount - 1,
+    audience: ANY_WORKER,
+    wakeAt: undefined,
+    warmWorkerId: claimant.workerId,
+  });
+  const attempts = message.attempts + 1;
+  await ctx.db.patch("messages", message._id, { status: "processing", attempts, startedAt: now });
+  await count(ctx, lane.poolKey, leaseId, { queued: -1, ready: -1, processing: 1 });
+  return {
+    lease: { _id: leaseId, _creationTime: now, ...row },
+    message: { ...message, status: "processing", attempts },
+    lane,
+  };
+}
+
+type CandidateRequest = {
+  workerId: string;
+  poolKey: string;
+  scope: ClaimScope | null;
+  conversationId?: string | undefined;
+};
+
+/** Lanes the claimant might take, best first; a handful, whatever the backlog. */
+export async function findCandidates(ctx: QueryCtx, request: CandidateRequest): Promise<Doc<"lanes">[]> {
+  const { scope, poolKey, workerId } = request;
+  const conversationId = request.conversationId ?? (scope?.kind === "conversation" ? scope.key : undefined);
+  if (conversationId !== undefined) {
+    const lane = await findLane(ctx, conversationId);
+    return lane !== null && lane.state === "ready" ? [lane] : [];
+  }
+  if (scope?.kind === "user") {
+    return await ctx.db
+      .query("lanes")
+      .withIndex("by_user", (range) =>
+        range.eq("poolKey", poolKey).eq("state", "ready").eq("consumerUserId", scope.key),
+      )
+      .take(SCOPED_CANDIDATES);
+  }
+  if (scope?.kind === "agent") {
+    return await ctx.db
+      .query("lanes")
+      .withIndex("by_agent", (range) => range.eq("poolKey", poolKey).eq("state", "ready").eq("agentKey", scope.key))
+      .take(SCOPED_CANDIDATES);
+  }
+  const reserved = await shardHeads(ctx, poolKey, workerId);
+  return reserved.length > 0 ? reserved : await shardHeads(ctx, poolKey, ANY_WORKER);
+}
+
+async function shardHeads(ctx: QueryCtx, poolKey: string, audience: string): Promise<Doc<"lanes">[]> {
+  const heads: Doc<"lanes">[] = [];
+  for (let shard = 0; shard < LANE_SHARDS; shard++) {
+    const head = await ctx.db
+      .query("lanes")
+      .withIndex("by_claimable", (range) =>
+        range.eq("poolKey", poolKey).eq("state", "ready").eq("audience", audience).eq("shard", shard),
+      )
+      .first();
+    if (head !== null) heads.push(head);
+  }
+  return heads.sort((left, right) => left.rank - right.rank);
+}

@@ -1,0 +1,48 @@
+/** Queries and background mutations of the queue that only this component calls. */
+import { v } from "convex/values";
+import { internal } from "../_generated/api.js";
+import { internalMutation, internalQuery } from "../functions.js";
+import { findCandidates } from "./claim.js";
+import { requestCapacity } from "./capacity.js";
+import { recoverExpired, wakeDueLanes } from "./recovery.js";
+
+/** A query of its own, so that claim can run it on a snapshot without read dependencies. */
+export const claimCandidates = internalQuery({
+  args: {
+    workerId: v.string(),
+    poolKey: v.string(),
+    scope: v.union(
+      v.object({
+        kind: v.union(v.literal("conversation"), v.literal("user"), v.literal("agent"), v.literal("shared")),
+        key: v.string(),
+      }),
+      v.null(),
+    ),
+    conversationId: v.optional(v.string()),
+  },
+  returns: v.array(v.id("lanes")),
+  handler: async (ctx, request) => (await findCandidates(ctx, request)).map((lane) => lane._id),
+});
+
+/** Runs when a delayed head is due; the reconcile does the same, should this one be lost. */
+export const wakeLanes = internalMutation({
+  args: { poolKey: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { poolKey }) => {
+    const more = await wakeDueLanes(ctx, poolKey);
+    await requestCapacity(ctx, poolKey, Date.now());
+    if (more) await ctx.scheduler.runAfter(0, internal.queue.internal.wakeLanes, { poolKey });
+    return null;
+  },
+});
+
+/** Continues a recovery that did not fit into one batch. */
+export const recoverMore = internalMutation({
+  args: { poolKey: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { poolKey }) => {
+    const { more } = await recoverExpired(ctx, poolKey);
+    if (more) await ctx.scheduler.runAfter(0, internal.queue.internal.recoverMore, { poolKey });
+    return null;
+  },
+});

@@ -1,0 +1,54 @@
+/** The life of a lane, written down once as data, and the pure decisions around it. */
+import type { Infer } from "convex/values";
+import { hashText } from "../../shared/backoff.js";
+import type { vLaneState } from "./tables.js";
+
+export type LaneState = Infer<typeof vLaneState>;
+
+/** What can happen to a lane: its head became due, is due later, is gone with nothing behind it, or was claimed. */
+export type LaneEvent = "head_due" | "head_later" | "emptied" | "claimed";
+
+export const LANE_TRANSITIONS: Record<LaneState, Partial<Record<LaneEvent, LaneState>>> = {
+  idle: { head_due: "ready", head_later: "delayed" },
+  ready: { claimed: "leased", head_due: "ready", head_later: "delayed", emptied: "idle" },
+  delayed: { head_due: "ready", head_later: "delayed", emptied: "idle" },
+  leased: { head_due: "ready", head_later: "delayed", emptied: "idle" },
+};
+
+/** @throws for a transition that the table does not list: a broken invariant, not something a caller handles. */
+export function nextLaneState(state: LaneState, event: LaneEvent): LaneState {
+  const next = LANE_TRANSITIONS[state][event];
+  if (next === undefined) throw new Error(`A lane in state ${state} cannot take ${event}.`);
+  return next;
+}
+
+/** Which event a lane takes, given the head it has now. */
+export function headEvent(head: { scheduledFor: number } | null, now: number): LaneEvent {
+  if (head === null) return "emptied";
+  return head.scheduledFor <= now ? "head_due" : "head_later";
+}
+
+/** Shards of the ready set: claims read the head of each, so more of them spread contention and cost reads. */
+export const LANE_SHARDS = 4;
+
+export function laneShard(conversationId: string): number {
+  return hashText(conversationId) % LANE_SHARDS;
+}
+
+export const MIN_PRIORITY = 0;
+export const MAX_PRIORITY = 100;
+/** One point of priority is a head start of 6 s, so the highest one of 10 minutes. */
+const PRIORITY_HEAD_START_MS = 6_000;
+
+/**
+ * Position in the ready set: the smaller, the sooner. Since it is fixed when the lane becomes ready and newer lanes keep
+ * getting larger ranks, every lane is first some day: priorities age without anybody rewriting rows.
+ */
+export function laneRank(readySince: number, priority: number): number {
+  return readySince - priority * PRIORITY_HEAD_START_MS;
+}
+
+/** Open to every worker of the pool. */
+export const ANY_WORKER = "any";
+/** How long a ready lane waits for the worker whose disk is warm: longer than a claim takes, shorter than a restore. */
+export const WARM_WORKER_GRACE_MS = 3_000;

@@ -1,0 +1,88 @@
+/** Heartbeats and what they keep alive; the only writer of `leaseHolders`. */
+import { agentFactoryError } from "../../shared/errors.js";
+import type { Doc } from "../_generated/dataModel.js";
+import type { MutationCtx, QueryCtx } from "../functions.js";
+
+export async function findHolder(ctx: QueryCtx, workerId: string): Promise<Doc<"leaseHolders"> | null> {
+  return await ctx.db
+    .query("leaseHolders")
+    .withIndex("by_worker", (range) => range.eq("workerId", workerId))
+    .unique();
+}
+
+/** One boundary rule everywhere: at the deadline it is over. */
+export function isHolderLive(holder: Doc<"leaseHolders">, now: number): boolean {
+  return holder.state === "live" && now < holder.expiresAt;
+}
+
+/**
+ * True while the lease may still be acted upon: its holder has not lapsed since the claim, and its run deadline has not
+ * passed. Nobody needs to have noticed the expiry for it to count.
+ */
+export function isLeaseAlive(lease: Doc<"leases">, holder: Doc<"leaseHolders"> | null, now: number): boolean {
+  return (
+    holder !== null &&
+    isHolderLive(holder, now) &&
+    lease.holderEpoch === holder.epoch &&
+    now < lease.runDeadlineAt
+  );
+}
+
+/** The worker whose disk is warm for a lane, if it is still there to claim it. */
+export async function liveWarmWorker(ctx: QueryCtx, lane: Doc<"lanes">): Promise<string | undefined> {
+  if (lane.warmWorkerId === undefined) return undefined;
+  const holder = await findHolder(ctx, lane.warmWorkerId);
+  return holder !== null && isHolderLive(holder, Date.now()) ? lane.warmWorkerId : undefined;
+}
+
+/** Starts a worker's life as a holder of leases. */
+export async function addHolder(
+  ctx: MutationCtx,
+  { workerId, poolKey, leaseDurationMs }: Pick<Doc<"leaseHolders">, "workerId" | "poolKey" | "leaseDurationMs">,
+): Promise<void> {
+  const now = Date.now();
+  await ctx.db.insert("leaseHolders", {
+    workerId,
+    poolKey,
+    epoch: 1,
+    state: "live",
+    beatAt: now,
+    expiresAt: now + leaseDurationMs,
+    leaseDurationMs,
+  });
+}
+
+/**
+ * Extends the life of everything the worker holds.
+ *
+ * A heartbeat that comes too late revives nothing: it starts a new epoch, in which no lease has been claimed yet.
+ *
+ * @returns false when the holder had lapsed, so that its leases are lost
+ */
+export async function beat(ctx: MutationCtx, workerId: string): Promise<boolean> {
+  const now = Date.now();
+  const holder = await findHolder(ctx, workerId);
+  if (holder === null) {
+    throw agentFactoryError("worker_rejected", "This worker has been retired and holds nothing. Exit.");
+  }
+  const alive = isHolderLive(holder, now);
+  await ctx.db.patch("leaseHolders", holder._id, {
+    state: "live",
+    beatAt: now,
+    expiresAt: now + holder.leaseDurationMs,
+    ...(alive ? {} : { epoch: holder.epoch + 1 }),
+  });
+  return alive;
+}
+
+/** Ends a holder's life now, for a worker that is known to be gone; the sweep then finds its leases. */
+export async function expireHolder(ctx: MutationCtx, workerId: string): Promise<void> {
+  const holder = await findHolder(ctx, workerId);
+  const now = Date.now();
+  if (holder !== null && isHolderLive(holder, now)) await ctx.db.patch("leaseHolders", holder._id, { expiresAt: now });
+}
+
+export async function removeHolder(ctx: MutationCtx, workerId: string): Promise<void> {
+  const holder = await findHolder(ctx, workerId);
+  if (holder !== null) await ctx.db.delete("leaseHolders", holder._id);
+}

@@ -1,0 +1,100 @@
+/** Registered functions of the queue that apps call; workers come in through `workers/public.ts`. */
+import { v } from "convex/values";
+import { vMessageStatus, vPayload } from "../../shared/payload.js";
+import { vQueueStats } from "../../shared/views.js";
+import { internal } from "../_generated/api.js";
+import { DEFAULT_POOL_KEY } from "../agents/profile.js";
+import { mutation, query } from "../functions.js";
+import { boundedLimit } from "../validation.js";
+import { readStats } from "./counters.js";
+import { enqueueMessage } from "./enqueue.js";
+import { findHead } from "./head.js";
+import { recoverExpired } from "./recovery.js";
+
+const DEFAULT_LIST = 50;
+const MAX_LIST = 200;
+
+/**
+ * Queues a message for a conversation and returns its id. The same `(agentKey, provider, externalMessageId)` is accepted
+ * once: a repeated delivery gets the first id.
+ *
+ * `priority` 0–100 (default 0), `scheduledFor` in ms (default now), `maxAttempts` 1–100 (default 5).
+ */
+export const enqueue = mutation({
+  args: {
+    conversationId: v.string(),
+    agentKey: v.string(),
+    consumerUserId: v.optional(v.string()),
+    payload: vPayload,
+    priority: v.optional(v.number()),
+    scheduledFor: v.optional(v.number()),
+    maxAttempts: v.optional(v.number()),
+  },
+  returns: v.string(),
+  handler: async (ctx, args) => await enqueueMessage(ctx, args),
+});
+
+/** Counters of the default pool; its cost does not depend on the backlog. */
+export const queueStats = query({
+  args: {},
+  returns: vQueueStats,
+  handler: async (ctx) => await readStats(ctx, DEFAULT_POOL_KEY),
+});
+
+export const hasQueuedJobsForConversation = query({
+  args: { conversationId: v.string() },
+  returns: v.boolean(),
+  handler: async (ctx, { conversationId }) => (await findHead(ctx, conversationId)) !== null,
+});
+
+/** Oldest first, at most 200. */
+export const listJobsByStatus = query({
+  args: { status: vMessageStatus, limit: v.optional(v.number()) },
+  returns: v.array(
+    v.object({
+      _id: v.string(),
+      _creationTime: v.number(),
+      conversationId: v.string(),
+      agentKey: v.string(),
+      status: vMessageStatus,
+      priority: v.number(),
+      scheduledFor: v.number(),
+      attempts: v.number(),
+      maxAttempts: v.number(),
+      lastError: v.optional(v.string()),
+    }),
+  ),
+  handler: async (ctx, { status, limit }) => {
+    const messages = await ctx.db
+      .query("messages")
+      .withIndex("by_status", (range) => range.eq("status", status))
+      .take(boundedLimit(limit, DEFAULT_LIST, MAX_LIST));
+    return messages.map((message) => ({
+      _id: message._id,
+      _creationTime: message._creationTime,
+      conversationId: message.conversationId,
+      agentKey: message.agentKey,
+      status: message.status,
+      priority: message.priority,
+      scheduledFor: message.scheduledFor,
+      attempts: message.attempts,
+      maxAttempts: message.maxAttempts,
+      ...(message.lastError === undefined ? {} : { lastError: message.lastError }),
+    }));
+  },
+});
+
+/**
+ * Takes back what dead workers hold, one batch now and the rest in the background.
+ *
+ * `requeued` messages will run again; `unlocked` counts the conversations that could go on, dead letters included.
+ */
+export const releaseStuckJobs = mutation({
+  args: {},
+  returns: v.object({ requeued: v.number(), unlocked: v.number() }),
+  handler: async (ctx) => {
+    const { requeued, deadLettered, more } = await recoverExpired(ctx, DEFAULT_POOL_KEY);
+    if (more) await ctx.scheduler.runAfter(0, internal.queue.internal.recoverMore, { poolKey: DEFAULT_POOL_KEY });
+    return { requeued, unlocked: requeued + deadLettered };
+  },
+});

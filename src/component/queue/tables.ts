@@ -1,0 +1,141 @@
+/** The queue: messages, one lane per conversation, leases, and the liveness of those who hold them. */
+import { defineTable } from "convex/server";
+import { v } from "convex/values";
+import { vMessageStatus, vPayload } from "../../shared/payload.js";
+
+/**
+ * `idle`: nothing queued. `ready`: its head may be claimed. `delayed`: its head is not due before `wakeAt` (scheduled
+ * for later, or backing off). `leased`: its head is running.
+ */
+export const vLaneState = v.union(v.literal("idle"), v.literal("ready"), v.literal("delayed"), v.literal("leased"));
+
+export const queueTables = {
+  /**
+   * One row per accepted message. Written by enqueue, claim, and whatever ends or returns a lease; read by claim (the
+   * head of a lane) and the views. Finished ones are kept for `FINISHED_MESSAGE_RETENTION_MS`.
+   */
+  messages: defineTable({
+    conversationId: v.string(),
+    agentKey: v.string(),
+    poolKey: v.string(),
+    /** Position in the conversation, by commit order: concurrent enqueues of one conversation serialize on its lane. */
+    sequence: v.number(),
+    status: vMessageStatus,
+    priority: v.number(),
+    scheduledFor: v.number(),
+    /** Started attempts. A released turn that had not begun does not count. */
+    attempts: v.number(),
+    maxAttempts: v.number(),
+    payload: vPayload,
+    /** Copied out of the payload for the de-duplication index. */
+    provider: v.string(),
+    externalMessageId: v.optional(v.string()),
+    lastError: v.optional(v.string()),
+    /** When its newest attempt was claimed. */
+    startedAt: v.optional(v.number()),
+    finishedAt: v.optional(v.number()),
+    /** What ended it, so that a repeated `complete` gets the same answer and a different one is refused. */
+    completion: v.optional(v.object({ leaseId: v.string(), generation: v.number(), resultHash: v.string() })),
+  })
+    .index("by_conversation", ["conversationId", "sequence"])
+    .index("by_lane_queue", ["conversationId", "status", "sequence"])
+    .index("by_status", ["status"])
+    .index("by_delivery", ["agentKey", "provider", "externalMessageId"])
+    .index("by_finished", ["finishedAt"]),
+
+  /**
+   * One row per conversation that ever had a message: the only door to its messages, and at the same time its place in
+   * the ready set (there is no second row to keep in step). Written by enqueue and by every transition; two calls about
+   * different conversations never share one.
+   */
+  lanes: defineTable({
+    conversationId: v.string(),
+    agentKey: v.string(),
+    poolKey: v.string(),
+    consumerUserId: v.optional(v.string()),
+    state: vLaneState,
+    /** Fencing counter: the newest lease's token. Never reused, because a lane is never deleted. */
+    generation: v.number(),
+    /** The newest message's sequence. */
+    lastSequence: v.number(),
+    /** Messages in status `queued`. */
+    queuedCount: v.number(),
+    /** Who may claim it while ready: `"any"`, or the one worker it is reserved for until `wakeAt`. */
+    audience: v.string(),
+    /** Fixed by the conversation; spreads the ready set, so that claims do not all read the same rows. */
+    shard: v.number(),
+    /** Order within the ready set, see `rank.ts`. */
+    rank: v.number(),
+    /** When a reservation ends or a delayed head is due; absent when nothing waits for the clock. */
+    wakeAt: v.optional(v.number()),
+    /** The worker whose disk holds the newest workspace. */
+    warmWorkerId: v.optional(v.string()),
+  })
+    .index("by_conversation", ["conversationId"])
+    .index("by_claimable", ["poolKey", "state", "audience", "shard", "rank"])
+    .index("by_user", ["poolKey", "state", "consumerUserId", "rank"])
+    .index("by_agent", ["poolKey", "state", "agentKey", "rank"])
+    .index("by_wake", ["poolKey", "wakeAt"]),
+
+  /**
+   * One row per running turn. Written by claim; deleted by complete, fail, release, cancel and recovery. It is alive
+   * only while its holder's heartbeat is (same epoch, not expired) and its own run deadline has not passed.
+   */
+  leases: defineTable({
+    laneId: v.id("lanes"),
+    conversationId: v.string(),
+    poolKey: v.string(),
+    messageId: v.id("messages"),
+    workerId: v.string(),
+    holderEpoch: v.number(),
+    generation: v.number(),
+    claimedAt: v.number(),
+    /** Heartbeats cannot extend this one. */
+    runDeadlineAt: v.number(),
+  })
+    .index("by_worker", ["workerId"])
+    .index("by_message", ["messageId"])
+    .index("by_run_deadline", ["poolKey", "runDeadlineAt"]),
+
+  /**
+   * One small row per live worker: the heartbeat that all its leases share. Written by the heartbeat, and by recovery
+   * when it lapsed; read by whatever must know whether a lease is alive. Deleted when its worker has stopped.
+   */
+  leaseHolders: defineTable({
+    workerId: v.string(),
+    poolKey: v.string(),
+    /** Counts the lives of this holder: a heartbeat after a lapse starts a new one and revives no lease. */
+    epoch: v.number(),
+    state: v.union(v.literal("live"), v.literal("lapsed")),
+    beatAt: v.number(),
+    expiresAt: v.number(),
+    leaseDurationMs: v.number(),
+  })
+    .index("by_worker", ["workerId"])
+    .index("by_expiry", ["poolKey", "state", "expiresAt"]),
+
+  /**
+   * Counters kept instead of counting, in `COUNTER_SHARDS` rows per pool so that they are no hot spot. Written with
+   * every transition; summed by `queueStats`.
+   */
+  queueCounters: defineTable({
+    poolKey: v.string(),
+    shard: v.number(),
+    queued: v.number(),
+    ready: v.number(),
+    processing: v.number(),
+    done: v.number(),
+    deadLetter: v.number(),
+  }).index("by_pool", ["poolKey", "shard"]),
+
+  /**
+   * One row per pool: the one reconcile that is scheduled. Written by enqueue only when none is due soon enough, and by
+   * the reconcile itself; it makes a thousand messages cost one reconcile.
+   */
+  capacityRequests: defineTable({
+    poolKey: v.string(),
+    scheduledAt: v.optional(v.number()),
+    scheduledId: v.optional(v.id("_scheduled_functions")),
+    lastStartedAt: v.number(),
+  }).index("by_pool", ["poolKey"]),
+};

@@ -1,0 +1,20 @@
+/** Removes what has outlived its purpose, one bounded batch per table and call, oldest first. */
+import { internal } from "../_generated/api.js";
+import type { MutationCtx } from "../functions.js";
+import { deleteFinishedMessages } from "../queue/retention.js";
+import { deleteExpiredSnapshots } from "../snapshots/retention.js";
+import { deleteStoppedWorkers } from "../workers/retention.js";
+
+export type RetentionReport = { messages: number; snapshots: number; workers: number; more: boolean };
+
+/** Rows per table and batch: far inside a transaction's limits, with payloads of up to 200 KB each below its 16 MiB. */
+export const RETENTION_BATCH = 64;
+
+export async function sweepOnce(ctx: MutationCtx): Promise<RetentionReport> {
+  const messages = await deleteFinishedMessages(ctx, RETENTION_BATCH);
+  const snapshots = await deleteExpiredSnapshots(ctx, RETENTION_BATCH);
+  const workers = await deleteStoppedWorkers(ctx, RETENTION_BATCH);
+  const more = Math.max(messages, snapshots, workers) === RETENTION_BATCH;
+  if (more) await ctx.scheduler.runAfter(0, internal.retention.internal.sweepMore, {});
+  return { messages, snapshots, workers, more };
+}

@@ -1,0 +1,120 @@
+/** Takes snapshot uploads in: prepare, finalize, fail; the only writer of `snapshots` besides the pointer and the sweep. */
+import type { Infer } from "convex/values";
+import { agentFactoryError } from "../../shared/errors.js";
+import { MAX_SNAPSHOT_BYTES, type vSnapshotReason } from "../../shared/worker-protocol.js";
+import type { Doc } from "../_generated/dataModel.js";
+import type { MutationCtx, QueryCtx } from "../functions.js";
+import { findLane } from "../queue/head.js";
+import { findHolder, isLeaseAlive } from "../queue/liveness.js";
+import { movePointer, snapshotRejected } from "./current.js";
+
+/** Convex's upload URLs live for one hour; what was not finalized by then never will be. */
+const UPLOAD_LIFETIME_MS = 60 * 60_000;
+const MAX_ERROR_CHARACTERS = 1_000;
+
+type Prepare = {
+  workerId: string;
+  conversationId: string;
+  generation: number;
+  reason: Infer<typeof vSnapshotReason>;
+};
+
+/** @throws `lease_lost` unless the worker's lease of that generation is alive or was the conversation's last one */
+export async function prepareUpload(
+  ctx: MutationCtx,
+  request: Prepare,
+): Promise<{ snapshotId: string; uploadUrl: string; expiresAt: number }> {
+  const { agentKey } = await requireNewestHolder(ctx, request);
+  const now = Date.now();
+  const expiresAt = now + UPLOAD_LIFETIME_MS;
+  const snapshotId = await ctx.db.insert("snapshots", {
+    ...request,
+    agentKey,
+    status: "uploading",
+    createdAt: now,
+    expiresAt,
+  });
+  return { snapshotId, uploadUrl: await ctx.storage.generateUploadUrl(), expiresAt };
+}
+
+type Finalize = { workerId: string; snapshotId: string; storageId: string; sha256: string; sizeBytes: number };
+
+/**
+ * Accepts a stored file as the snapshot if size and checksum are what the worker sent. Idempotent for the same file.
+ *
+ * A checkpoint becomes current when its turn completes; any other reason moves the pointer here, unless a newer turn has
+ * begun.
+ *
+ * @throws `snapshot_rejected`, `lease_lost`
+ */
+export async function finalizeUpload(ctx: MutationCtx, upload: Finalize): Promise<true> {
+  const snapshot = await requireOwnUpload(ctx, upload);
+  const storageId = ctx.db.system.normalizeId("_storage", upload.storageId);
+  const file = storageId === null ? null : await ctx.db.system.get("_storage", storageId);
+  if (storageId === null || file === null) throw snapshotRejected("The stored file does not exist. Upload it again.");
+  if (snapshot.status === "ready" && snapshot.storageId === storageId) return true;
+  if (snapshot.status !== "uploading") throw snapshotRejected(`Its upload is ${snapshot.status} already.`);
+  if (file.size !== upload.sizeBytes || file.size > MAX_SNAPSHOT_BYTES || hexOf(file.sha256) !== upload.sha256) {
+    throw snapshotRejected("Size or checksum of the stored file differ from what was sent. Upload it again.");
+  }
+  await requireNewestHolder(ctx, snapshot);
+  const ready = { status: "ready" as const, storageId, sha256: upload.sha256, sizeBytes: upload.sizeBytes };
+  await ctx.db.patch("snapshots", snapshot._id, ready);
+  if (snapshot.reason !== "checkpoint") await movePointer(ctx, { ...snapshot, ...ready });
+  return true;
+}
+
+/** Gives an upload up; false when it had been finished or given up before. */
+export async function failUpload(
+  ctx: MutationCtx,
+  { error, ...upload }: { workerId: string; snapshotId: string; error: string },
+): Promise<boolean> {
+  const snapshot = await requireOwnUpload(ctx, upload);
+  if (snapshot.status !== "uploading") return false;
+  await ctx.db.patch("snapshots", snapshot._id, { status: "failed", error: error.slice(0, MAX_ERROR_CHARACTERS) });
+  return true;
+}
+
+async function requireOwnUpload(
+  ctx: QueryCtx,
+  { workerId, snapshotId }: { workerId: string; snapshotId: string },
+): Promise<Doc<"snapshots">> {
+  const id = ctx.db.normalizeId("snapshots", snapshotId);
+  const snapshot = id === null ? null : await ctx.db.get("snapshots", id);
+  if (snapshot === null || snapshot.workerId !== workerId) throw snapshotRejected("No such upload of this worker.");
+  return snapshot;
+}
+
+/**
+ * Fences by the lane's generation: nobody may have claimed the conversation since this worker did. With a checkpoint the
+ * lease itself must be alive; a drain comes after the lease has ended.
+ */
+async function requireNewestHolder(ctx: QueryCtx, request: Prepare): Promise<{ agentKey: string }> {
+  const lane = await findLane(ctx, request.conversationId);
+  const leases = await ctx.db
+    .query("leases")
+    .withIndex("by_worker", (range) => range.eq("workerId", request.workerId))
+    .take(MAX_LEASES_OF_WORKER);
+  const own = leases.find(({ conversationId }) => conversationId === request.conversationId);
+  const alive =
+    own !== undefined &&
+    own.generation === request.generation &&
+    isLeaseAlive(own, await findHolder(ctx, request.workerId), Date.now());
+  const newest = lane !== null && lane.generation === request.generation && lane.warmWorkerId === request.workerId;
+  if (lane !== null && newest && (alive || (request.reason !== "checkpoint" && lane.state !== "leased"))) {
+    return { agentKey: lane.agentKey };
+  }
+  throw agentFactoryError(
+    "lease_lost",
+    "This worker's workspace is not the conversation's newest one: its lease is over or another worker went on. Discard it.",
+  );
+}
+
+/** The most conversations a worker may run at once, see `setScalingPolicy`. */
+const MAX_LEASES_OF_WORKER = 64;
+
+/** Convex describes stored files with a base64 digest; the worker sends hex. */
+function hexOf(digest: string): string {
+  if (/^[0-9a-f]{64}$/.test(digest)) return digest;
+  return Array.from(atob(digest), (character) => character.charCodeAt(0).toString(16).padStart(2, "0")).join("");
+}

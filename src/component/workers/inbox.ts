@@ -1,0 +1,29 @@
+/** The reactive query a worker subscribes to: whether there is work, whether to go, which leases it still holds. */
+import type { Inbox, WorkerArgs } from "../../shared/worker-protocol.js";
+import type { QueryCtx } from "../functions.js";
+import { findCandidates } from "../queue/claim.js";
+import { requireReachableWorker } from "./authenticate.js";
+
+/**
+ * Reads no clock and no heartbeat, so it runs again only when something a worker must act upon has changed. A lease
+ * that expired disappears when recovery takes it back.
+ */
+export async function readInbox(ctx: QueryCtx, args: WorkerArgs<"workerInbox">): Promise<Inbox> {
+  const worker = await requireReachableWorker(ctx, args);
+  const state = worker.status === "active" ? "run" : worker.status === "draining" ? "drain" : "stop";
+  if (state === "stop") return { state, work: null, leaseIds: [] };
+  const leases = await ctx.db
+    .query("leases")
+    .withIndex("by_worker", (range) => range.eq("workerId", worker.workerId))
+    .take(worker.capacity);
+  const leaseIds = leases.map((lease) => lease._id);
+  if (state === "drain" || !args.wantsWork || leases.length >= worker.capacity) return { state, work: null, leaseIds };
+  const candidates = await findCandidates(ctx, {
+    workerId: worker.workerId,
+    poolKey: worker.poolKey,
+    scope: worker.scope ?? null,
+  });
+  // The generation makes the ticket of a conversation's next message differ from that of its last one.
+  const work = candidates.map((lane) => `${lane._id}/${lane.generation}/${lane.rank}`).join(" ");
+  return { state, work: work === "" ? null : work, leaseIds };
+}

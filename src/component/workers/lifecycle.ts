@@ -1,0 +1,46 @@
+/** The life of a worker, written down once as data; every change of `workers.status` goes through `transition`. */
+import type { WorkerStatus } from "../../shared/views.js";
+import type { Doc } from "../_generated/dataModel.js";
+import type { MutationCtx } from "../functions.js";
+
+export type WorkerEvent = "enrolled" | "drain_requested" | "drained" | "lost" | "gone";
+
+/**
+ * `starting`: a machine is wanted or boots. `active`: it may claim. `suspended`: frozen, holds nothing. `draining`: it
+ * finishes, claims nothing more. `stopping`: its machine must go. `stopped`: the provider confirmed that it is gone.
+ */
+export const WORKER_TRANSITIONS: Record<WorkerStatus, Partial<Record<WorkerEvent, WorkerStatus>>> = {
+  starting: { enrolled: "active", drain_requested: "stopping", lost: "stopping", gone: "stopped" },
+  active: { drain_requested: "draining", drained: "stopping", lost: "stopping" },
+  suspended: { drain_requested: "stopping", lost: "stopping" },
+  draining: { drained: "stopping", lost: "stopping" },
+  stopping: { drained: "stopping", gone: "stopped" },
+  stopped: {},
+};
+
+/** Statuses of workers that count as capacity and cost: everything that is not proven gone. */
+export const LIVE_STATUSES = ["starting", "active", "suspended", "draining", "stopping"] as const;
+
+export function nextWorkerStatus(status: WorkerStatus, event: WorkerEvent): WorkerStatus | null {
+  return WORKER_TRANSITIONS[status][event] ?? null;
+}
+
+/** Applies `event`; false (and no write) when the worker's status does not take it, which a late caller must expect. */
+export async function transition(
+  ctx: MutationCtx,
+  worker: Doc<"workers">,
+  event: WorkerEvent,
+  statusReason: string,
+): Promise<boolean> {
+  const status = nextWorkerStatus(worker.status, event);
+  if (status === null) return false;
+  const now = Date.now();
+  await ctx.db.patch("workers", worker._id, {
+    status,
+    statusSince: now,
+    statusReason,
+    ...(status === "stopped" ? { stoppedAt: now } : {}),
+  });
+  ctx.log.info("worker.transition", { workerId: worker.workerId, from: worker.status, to: status, reason: statusReason });
+  return true;
+}

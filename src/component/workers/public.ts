@@ -1,0 +1,183 @@
+/** Registered functions that workers call, with the arguments and results of the worker protocol. */
+import { MAX_REPLY_CHARACTERS, WORKER_PROTOCOL } from "../../shared/worker-protocol.js";
+import { agentFactoryError } from "../../shared/errors.js";
+import { appendDelta } from "../conversations/stream.js";
+import { appendEntry, countEntriesOfMessage, MAX_EXTRA_ENTRIES } from "../conversations/transcript.js";
+import { mutation, query } from "../functions.js";
+import { requestCapacity } from "../queue/capacity.js";
+import { findHead } from "../queue/head.js";
+import { beat } from "../queue/liveness.js";
+import { recoverWorkerLeases } from "../queue/recovery.js";
+import { isWithinScope } from "../queue/claim.js";
+import { requireHeldTurn } from "../queue/settle.js";
+import { currentForRestore } from "../snapshots/current.js";
+import { failUpload, finalizeUpload, prepareUpload } from "../snapshots/upload.js";
+import { requireReachableWorker, requireWorker } from "./authenticate.js";
+import { enroll, rotateToken } from "./enroll.js";
+import { readInbox } from "./inbox.js";
+import { transition } from "./lifecycle.js";
+import { claimTurn, completeWorkerTurn, failWorkerTurn, hydrateTurn, releaseWorkerTurn } from "./turn.js";
+
+const MAX_ENTRIES_PER_CALL = 32;
+
+const { workerEnroll, workerRotateToken, workerInbox, workerClaim, workerHeartbeat } = WORKER_PROTOCOL;
+
+export const enrollWorker = mutation({
+  args: workerEnroll.args,
+  returns: workerEnroll.returns,
+  handler: async (ctx, args) => await enroll(ctx, args),
+});
+
+export const rotateWorkerToken = mutation({
+  args: workerRotateToken.args,
+  returns: workerRotateToken.returns,
+  handler: async (ctx, args) => await rotateToken(ctx, args),
+});
+
+export const inbox = query({
+  args: workerInbox.args,
+  returns: workerInbox.returns,
+  handler: async (ctx, args) => await readInbox(ctx, args),
+});
+
+export const claim = mutation({
+  args: workerClaim.args,
+  returns: workerClaim.returns,
+  handler: async (ctx, args) => await claimTurn(ctx, args),
+});
+
+export const heartbeat = mutation({
+  args: workerHeartbeat.args,
+  returns: workerHeartbeat.returns,
+  handler: async (ctx, args) => {
+    const worker = await requireWorker(ctx, args);
+    const alive = await beat(ctx, worker.workerId);
+    // The new epoch hides these leases from the sweep over expired holders, so they are taken back here.
+    if (!alive) await recoverWorkerLeases(ctx, worker.workerId);
+    return alive;
+  },
+});
+
+export const getHydrationBundle = query({
+  args: WORKER_PROTOCOL.workerHydrationBundle.args,
+  returns: WORKER_PROTOCOL.workerHydrationBundle.returns,
+  handler: async (ctx, args) => await hydrateTurn(ctx, args),
+});
+
+export const appendTurnDelta = mutation({
+  args: WORKER_PROTOCOL.workerAppendTurnDelta.args,
+  returns: WORKER_PROTOCOL.workerAppendTurnDelta.returns,
+  handler: async (ctx, { offset, text, tools, ...claimed }) => {
+    await requireWorker(ctx, claimed);
+    const { lease } = await requireHeldTurn(ctx, claimed);
+    const turn = { messageId: lease.messageId, generation: lease.generation };
+    return { length: await appendDelta(ctx, turn, { offset, text, tools: tools ?? [] }) };
+  },
+});
+
+export const complete = mutation({
+  args: WORKER_PROTOCOL.workerComplete.args,
+  returns: WORKER_PROTOCOL.workerComplete.returns,
+  handler: async (ctx, args) => await completeWorkerTurn(ctx, args),
+});
+
+export const fail = mutation({
+  args: WORKER_PROTOCOL.workerFail.args,
+  returns: WORKER_PROTOCOL.workerFail.returns,
+  handler: async (ctx, args) => await failWorkerTurn(ctx, args),
+});
+
+export const release = mutation({
+  args: WORKER_PROTOCOL.workerRelease.args,
+  returns: WORKER_PROTOCOL.workerRelease.returns,
+  handler: async (ctx, args) => await releaseWorkerTurn(ctx, args),
+});
+
+export const workerHasQueued = query({
+  args: WORKER_PROTOCOL.workerConversationHasQueued.args,
+  returns: WORKER_PROTOCOL.workerConversationHasQueued.returns,
+  handler: async (ctx, { conversationId, ...credentials }) => {
+    const { scope } = await requireWorker(ctx, credentials);
+    const head = await findHead(ctx, conversationId);
+    // Only of conversations it may run: a worker learns nothing about other users.
+    return head !== null && scope !== undefined && isWithinScope(scope, head);
+  },
+});
+
+export const appendConversationMessages = mutation({
+  args: WORKER_PROTOCOL.workerAppendConversationMessages.args,
+  returns: WORKER_PROTOCOL.workerAppendConversationMessages.returns,
+  handler: async (ctx, { messages, ...claimed }) => {
+    await requireWorker(ctx, claimed);
+    const { lease } = await requireHeldTurn(ctx, claimed);
+    const existing = await countEntriesOfMessage(ctx, lease.messageId, MAX_EXTRA_ENTRIES);
+    const tooLong = messages.some(({ content }) => content.length > MAX_REPLY_CHARACTERS);
+    if (tooLong || messages.length > MAX_ENTRIES_PER_CALL || existing + messages.length > MAX_EXTRA_ENTRIES) {
+      throw agentFactoryError(
+        "output_too_large",
+        `A turn appends at most ${MAX_ENTRIES_PER_CALL} entries a call, ${MAX_EXTRA_ENTRIES} in all, each of at most ${MAX_REPLY_CHARACTERS} characters.`,
+        { argument: "messages" },
+      );
+    }
+    for (const { role, content } of messages) {
+      await appendEntry(ctx, { conversationId: lease.conversationId, messageId: lease.messageId, role, content });
+    }
+    return { updated: messages.length > 0, messageCount: existing + messages.length };
+  },
+});
+
+export const getWorkerControlState = query({
+  args: WORKER_PROTOCOL.workerControlState.args,
+  returns: WORKER_PROTOCOL.workerControlState.returns,
+  handler: async (ctx, args) => ({ shouldStop: (await requireReachableWorker(ctx, args)).status !== "active" }),
+});
+
+export const prepareDataSnapshotUpload = mutation({
+  args: WORKER_PROTOCOL.workerPrepareSnapshotUpload.args,
+  returns: WORKER_PROTOCOL.workerPrepareSnapshotUpload.returns,
+  handler: async (ctx, { conversationId, generation, reason, ...credentials }) => {
+    const { workerId } = await requireWorker(ctx, credentials);
+    return await prepareUpload(ctx, { workerId, conversationId, generation, reason });
+  },
+});
+
+export const finalizeDataSnapshotUpload = mutation({
+  args: WORKER_PROTOCOL.workerFinalizeSnapshotUpload.args,
+  returns: WORKER_PROTOCOL.workerFinalizeSnapshotUpload.returns,
+  handler: async (ctx, { snapshotId, storageId, sha256, sizeBytes, ...credentials }) => {
+    const { workerId } = await requireWorker(ctx, credentials);
+    return await finalizeUpload(ctx, { workerId, snapshotId, storageId, sha256, sizeBytes });
+  },
+});
+
+export const failDataSnapshotUpload = mutation({
+  args: WORKER_PROTOCOL.workerFailSnapshotUpload.args,
+  returns: WORKER_PROTOCOL.workerFailSnapshotUpload.returns,
+  handler: async (ctx, { snapshotId, error, ...credentials }) => {
+    const { workerId } = await requireWorker(ctx, credentials);
+    return await failUpload(ctx, { workerId, snapshotId, error });
+  },
+});
+
+export const getLatestDataSnapshotForRestore = query({
+  args: WORKER_PROTOCOL.workerLatestSnapshotForRestore.args,
+  returns: WORKER_PROTOCOL.workerLatestSnapshotForRestore.returns,
+  handler: async (ctx, args) => {
+    await requireWorker(ctx, args);
+    const { lease } = await requireHeldTurn(ctx, args);
+    return await currentForRestore(ctx, lease.conversationId);
+  },
+});
+
+export const drained = mutation({
+  args: WORKER_PROTOCOL.workerDrained.args,
+  returns: WORKER_PROTOCOL.workerDrained.returns,
+  handler: async (ctx, args) => {
+    const worker = await requireReachableWorker(ctx, args);
+    // What it still holds would otherwise wait for its heartbeat to expire: it has just said that it is leaving.
+    if (await transition(ctx, worker, "drained", "It drained and is about to exit.")) {
+      await requestCapacity(ctx, worker.poolKey, Date.now());
+    }
+    return null;
+  },
+});

@@ -1,0 +1,51 @@
+/** Worker lifecycle rows. */
+import { defineTable } from "convex/server";
+import { v } from "convex/values";
+import { vWorkerStatus } from "../../shared/views.js";
+
+/** Whose work a worker may do; fixed by its first claim and never widened. */
+export const vScope = v.object({
+  kind: v.union(v.literal("conversation"), v.literal("user"), v.literal("agent"), v.literal("shared")),
+  key: v.string(),
+});
+
+export const workerTables = {
+  /**
+   * One row per machine that was ever meant to exist. Written by the pool (spawn, drain, stop) and by the worker's own
+   * enrollment, claims and completions, never by its heartbeat; read at every worker call and by the planner. Stopped
+   * ones are kept for `STOPPED_WORKER_RETENTION_MS`.
+   */
+  workers: defineTable({
+    workerId: v.string(),
+    poolKey: v.string(),
+    /** Part of the machine's name, so that a name is never used for two machines. */
+    generation: v.number(),
+    status: vWorkerStatus,
+    statusSince: v.number(),
+    /** A sentence for people: why it is in this status. */
+    statusReason: v.string(),
+    machineName: v.string(),
+    machineId: v.optional(v.string()),
+    region: v.optional(v.string()),
+    appName: v.string(),
+    image: v.string(),
+    /** SHA-256 of the one-time enrollment credential. */
+    credentialHash: v.string(),
+    credentialExpiresAt: v.number(),
+    /** SHA-256 of the token; absent until it has enrolled. */
+    tokenHash: v.optional(v.string()),
+    tokenExpiresAt: v.optional(v.number()),
+    scope: v.optional(vScope),
+    isolation: vScope.fields.kind,
+    /** Conversations it may run at once. */
+    capacity: v.number(),
+    leaseDurationMs: v.number(),
+    runTimeoutMs: v.number(),
+    createdAt: v.number(),
+    lastActiveAt: v.number(),
+    stoppedAt: v.optional(v.number()),
+  })
+    .index("by_worker_id", ["workerId"])
+    .index("by_pool_status", ["poolKey", "status"])
+    .index("by_stopped", ["stoppedAt"]),
+};

@@ -1,0 +1,167 @@
+/** What a worker does with a turn: claims it, hydrates it, ends it. Each call authenticates and acts in one transaction. */
+import type { Claim, HydrationBundle, WorkerArgs } from "../../shared/worker-protocol.js";
+import { MAX_REPLY_CHARACTERS } from "../../shared/worker-protocol.js";
+import { agentFactoryError } from "../../shared/errors.js";
+import type { Payload } from "../../shared/payload.js";
+import type { Doc } from "../_generated/dataModel.js";
+import { findAgent } from "../agents/profile.js";
+import {
+  HYDRATION_WINDOW_CHARACTERS,
+  HYDRATION_WINDOW_ENTRIES,
+  readWindow,
+} from "../conversations/transcript.js";
+import type { MutationCtx, QueryCtx } from "../functions.js";
+import { claimNext, type ClaimScope } from "../queue/claim.js";
+import { completeTurn, failTurn, releaseTurn, requireHeldTurn, type FailureOutcome } from "../queue/settle.js";
+import { commitCheckpoint, currentForRestore } from "../snapshots/current.js";
+import { requireWorker } from "./authenticate.js";
+
+/** @throws `worker_rejected` */
+export async function claimTurn(ctx: MutationCtx, args: WorkerArgs<"workerClaim">): Promise<Claim | null> {
+  const worker = await requireWorker(ctx, args);
+  if (worker.status !== "active") return null;
+  const claimed = await claimNext(
+    ctx,
+    {
+      workerId: worker.workerId,
+      poolKey: worker.poolKey,
+      scope: worker.scope ?? null,
+      capacity: worker.capacity,
+      runTimeoutMs: worker.runTimeoutMs,
+    },
+    args.conversationId === undefined ? {} : { conversationId: args.conversationId },
+  );
+  if (claimed === null) return null;
+  const { lease, message, lane } = claimed;
+  const now = Date.now();
+  await ctx.db.patch("workers", worker._id, {
+    lastActiveAt: now,
+    // The first claim decides for good whose work this machine does.
+    ...(worker.scope === undefined ? { scope: scopeFor(worker.isolation, lane) } : {}),
+  });
+  return {
+    messageId: message._id,
+    conversationId: message.conversationId,
+    agentKey: message.agentKey,
+    leaseId: lease._id,
+    generation: lease.generation,
+    leaseExpiresAt: Math.min(now + worker.leaseDurationMs, lease.runDeadlineAt),
+    runTimeoutMs: worker.runTimeoutMs,
+    attempt: message.attempts,
+    payload: message.payload,
+  };
+}
+
+/** A conversation without a user is nobody else's either: it then counts for itself. */
+export function scopeFor(
+  isolation: Doc<"workers">["isolation"],
+  lane: { conversationId: string; agentKey: string; consumerUserId?: string },
+): ClaimScope {
+  switch (isolation) {
+    case "shared":
+      return { kind: "shared", key: "" };
+    case "agent":
+      return { kind: "agent", key: lane.agentKey };
+    case "user":
+      return lane.consumerUserId === undefined
+        ? { kind: "conversation", key: lane.conversationId }
+        : { kind: "user", key: lane.consumerUserId };
+    case "conversation":
+      return { kind: "conversation", key: lane.conversationId };
+  }
+}
+
+/** Everything the turn needs, in one call. @throws `worker_rejected`, `lease_lost` */
+export async function hydrateTurn(
+  ctx: QueryCtx,
+  args: WorkerArgs<"workerHydrationBundle">,
+): Promise<HydrationBundle> {
+  await requireWorker(ctx, args);
+  const { message } = await requireHeldTurn(ctx, args);
+  const agent = await findAgent(ctx, message.agentKey);
+  if (agent === null) {
+    throw agentFactoryError("agent_not_found", `Agent "${message.agentKey}" was removed while its message was running.`);
+  }
+  return {
+    messageId: message._id,
+    conversationId: message.conversationId,
+    agentKey: message.agentKey,
+    payload: await withDownloadUrls(ctx, message.payload),
+    profile: { version: agent.version, displayName: agent.displayName ?? null },
+    conversationState: {
+      contextHistory: await readWindow(ctx, message.conversationId, {
+        entries: HYDRATION_WINDOW_ENTRIES,
+        characters: HYDRATION_WINDOW_CHARACTERS,
+      }),
+      pendingToolCalls: [],
+    },
+    snapshot: await currentForRestore(ctx, message.conversationId),
+  };
+}
+
+async function withDownloadUrls(ctx: QueryCtx, payload: Payload): Promise<Payload> {
+  if (payload.attachments === undefined) return payload;
+  const attachments = [];
+  for (const attachment of payload.attachments) {
+    const storageId = ctx.db.system.normalizeId("_storage", attachment.storageId);
+    const downloadUrl = storageId === null ? null : await ctx.storage.getUrl(storageId);
+    attachments.push(
+      downloadUrl === null ? { ...attachment, status: "expired" as const } : { ...attachment, downloadUrl },
+    );
+  }
+  return { ...payload, attachments };
+}
+
+/**
+ * The one fenced transaction that ends a turn: before it nothing happened, after it nothing can be lost.
+ *
+ * @throws `worker_rejected`, `lease_lost`, `already_completed`, `snapshot_rejected`, `output_too_large`
+ */
+export async function completeWorkerTurn(ctx: MutationCtx, args: WorkerArgs<"workerComplete">): Promise<true> {
+  const worker = await requireWorker(ctx, args);
+  if (args.reply.length > MAX_REPLY_CHARACTERS) {
+    throw agentFactoryError("output_too_large", `A reply has at most ${MAX_REPLY_CHARACTERS} characters.`, {
+      argument: "reply",
+    });
+  }
+  const { reply, usage, snapshotId } = args;
+  const held = await completeTurn(ctx, args, {
+    reply,
+    ...(usage === undefined ? {} : { usage }),
+    ...(snapshotId === undefined ? {} : { snapshotId }),
+  });
+  if (held === null) return true;
+  if (snapshotId !== undefined) {
+    await commitCheckpoint(ctx, {
+      workerId: worker.workerId,
+      snapshotId,
+      conversationId: held.lease.conversationId,
+      generation: held.lease.generation,
+    });
+  }
+  await touch(ctx, worker);
+  return true;
+}
+
+/** @throws `worker_rejected`, `lease_lost` */
+export async function failWorkerTurn(ctx: MutationCtx, args: WorkerArgs<"workerFail">): Promise<FailureOutcome> {
+  const worker = await requireWorker(ctx, args);
+  const outcome = await failTurn(ctx, args, {
+    errorMessage: args.errorMessage,
+    retryable: args.retryable ?? true,
+  });
+  await touch(ctx, worker);
+  return outcome;
+}
+
+/** @throws `worker_rejected`, `lease_lost` */
+export async function releaseWorkerTurn(ctx: MutationCtx, args: WorkerArgs<"workerRelease">): Promise<true> {
+  await requireWorker(ctx, args);
+  await releaseTurn(ctx, args);
+  return true;
+}
+
+/** Idleness is counted from here. */
+async function touch(ctx: MutationCtx, worker: Doc<"workers">): Promise<void> {
+  await ctx.db.patch("workers", worker._id, { lastActiveAt: Date.now() });
+}
