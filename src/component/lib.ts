@@ -18,6 +18,7 @@ export {
 } from "./console/public.js";
 export { bindUserAgent, getUserAgentBinding, resolveAgentForUser, revokeUserAgentBinding } from "./identity/public.js";
 export {
+  checkIdleShutdowns,
   deleteFlyVolume,
   poolHealth,
   providerRuntimeConfig,

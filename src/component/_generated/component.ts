@@ -575,6 +575,18 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         },
         Name
       >;
+      checkIdleShutdowns: FunctionReference<
+        "action",
+        "internal",
+        {},
+        {
+          checked: number;
+          nextCheckScheduled: boolean;
+          pending: number;
+          stopped: number;
+        },
+        Name
+      >;
       claim: FunctionReference<
         "mutation",
         "internal",
@@ -1546,6 +1558,18 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
     };
     pool: {
       public: {
+        checkIdleShutdowns: FunctionReference<
+          "action",
+          "internal",
+          {},
+          {
+            checked: number;
+            nextCheckScheduled: boolean;
+            pending: number;
+            stopped: number;
+          },
+          Name
+        >;
         deleteFlyVolume: FunctionReference<
           "action",
           "internal",

@@ -1,5 +1,6 @@
 /** Registered functions about agent profiles. */
 import { v } from "convex/values";
+import { vRequiredSecretRefs } from "../../shared/reports.js";
 import { mutation, query } from "../functions.js";
 import { findAgent, saveAgent } from "./profile.js";
 import { vBridgeConfig } from "./tables.js";
@@ -21,7 +22,7 @@ export const configureAgent = mutation({
 /** The secrets an agent's profile names; for no agent, what every deployment needs. */
 export const getRequiredSecretRefs = query({
   args: { agentKey: v.optional(v.string()) },
-  returns: v.object({ agentKey: v.union(v.string(), v.null()), secretRefs: v.array(v.string()) }),
+  returns: vRequiredSecretRefs,
   handler: async (ctx, { agentKey }) => {
     if (agentKey === undefined) return { agentKey: null, secretRefs: ["fly.apiToken"] };
     const agent = await findAgent(ctx, agentKey);

@@ -1,5 +1,6 @@
 /** The nightly look for machines and volumes that cost money and serve nobody. Only what is provably this deployment's is touched. */
 import { agentFactoryError } from "../../shared/errors.js";
+import type { CleanupReport } from "../../shared/reports.js";
 import { internal } from "../_generated/api.js";
 import { env } from "../_generated/server.js";
 import type { ActionCtx } from "../functions.js";
@@ -12,22 +13,6 @@ import { destroyMachine } from "./steps.js";
 
 /** One night's work; more than this at once is a sign that something else is wrong, and is left for a person to see. */
 const MAX_DELETIONS = 50;
-
-export type CleanupReport = {
-  appName: string;
-  machinesFound: number;
-  machinesDeleted: number;
-  machinesRemaining: number;
-  machineIdsDeleted: string[];
-  machineIdsRemaining: string[];
-  volumesFound: number;
-  volumesDeleted: number;
-  volumesRemaining: number;
-  volumeIdsDeleted: string[];
-  volumeIdsRemaining: string[];
-  warnings: string[];
-  errors: string[];
-};
 
 /**
  * Destroys this pool's orphans: machines with its full ownership metadata that no live worker refers to, older than a

@@ -1,6 +1,7 @@
 /** Registered functions about the pool: configuration, reconcile, cleanup. */
 import { v } from "convex/values";
 import { DEFAULT_SCALING_POLICY, vProviderConfig, vScalingPolicy } from "../../shared/provider-config.js";
+import { vCleanupReport, vIdleShutdownReport, vReconcileReport, vVolumeDeletion } from "../../shared/reports.js";
 import { vPoolHealth, type PoolHealth } from "../../shared/views.js";
 import { DEFAULT_POOL_KEY } from "../agents/profile.js";
 import { action, mutation, query } from "../functions.js";
@@ -48,8 +49,26 @@ export const setScalingPolicy = mutation({
 /** Brings the pool to what its policy and the waiting messages ask for; safe to call at any time, from anywhere. */
 export const reconcileWorkers = action({
   args: {},
-  returns: v.object({ activeWorkers: v.number(), spawned: v.number(), terminated: v.number() }),
-  handler: async (ctx) => await reconcilePool(ctx, DEFAULT_POOL_KEY),
+  returns: vReconcileReport,
+  handler: async (ctx) => {
+    const { activeWorkers, spawned, terminated } = await reconcilePool(ctx, DEFAULT_POOL_KEY);
+    return { activeWorkers, spawned, terminated };
+  },
+});
+
+/** The same reconcile, reported as what it did to idle workers: looked at, gone, on their way out. */
+export const checkIdleShutdowns = action({
+  args: {},
+  returns: vIdleShutdownReport,
+  handler: async (ctx) => {
+    const { checked, terminated, leaving, nextRunAt } = await reconcilePool(ctx, DEFAULT_POOL_KEY);
+    return {
+      checked,
+      stopped: terminated,
+      pending: Math.max(0, leaving - terminated),
+      nextCheckScheduled: nextRunAt !== null,
+    };
+  },
 });
 
 function reconcileState(isRunning: boolean, scheduledAt: number | undefined): PoolHealth["reconcile"] {
@@ -76,26 +95,12 @@ export const poolHealth = query({
 /** Destroys machines that provably are this deployment's and serve nobody; reports everything else. For a nightly cron. */
 export const runFlyCleanup = action({
   args: {},
-  returns: v.object({
-    appName: v.string(),
-    machinesFound: v.number(),
-    machinesDeleted: v.number(),
-    machinesRemaining: v.number(),
-    machineIdsDeleted: v.array(v.string()),
-    machineIdsRemaining: v.array(v.string()),
-    volumesFound: v.number(),
-    volumesDeleted: v.number(),
-    volumesRemaining: v.number(),
-    volumeIdsDeleted: v.array(v.string()),
-    volumeIdsRemaining: v.array(v.string()),
-    warnings: v.array(v.string()),
-    errors: v.array(v.string()),
-  }),
+  returns: vCleanupReport,
   handler: async (ctx) => await cleanUpProvider(ctx, DEFAULT_POOL_KEY),
 });
 
 export const deleteFlyVolume = action({
   args: { appName: v.string(), volumeId: v.string() },
-  returns: v.object({ ok: v.boolean(), status: v.number(), message: v.string() }),
+  returns: vVolumeDeletion,
   handler: async (ctx, args) => await deleteVolume(ctx, DEFAULT_POOL_KEY, args),
 });

@@ -13,13 +13,21 @@ import { nextDeadline, plan } from "./plan.js";
 import type { CommittedPlan, Observation, Outcome, ProviderStep } from "./run.js";
 import { createMachine, destroyMachine } from "./steps.js";
 
-export type ReconcileReport = { activeWorkers: number; spawned: number; terminated: number };
+export type ReconcileReport = {
+  activeWorkers: number;
+  spawned: number;
+  terminated: number;
+  /** Workers looked at, and those of them that are on their way out when the run ends. */
+  checked: number;
+  leaving: number;
+  nextRunAt: number | null;
+};
 
 type Problem = NonNullable<Outcome["problem"]>;
 
 export async function reconcilePool(ctx: ActionCtx, poolKey: string): Promise<ReconcileReport> {
   const startedAt = Date.now();
-  const report: ReconcileReport = { activeWorkers: 0, spawned: 0, terminated: 0 };
+  const report = { activeWorkers: 0, spawned: 0, terminated: 0, checked: 0, leaving: 0 };
   let outcome: Omit<Outcome, "startedAt"> = { generation: null, problem: null, nextAt: null };
   try {
     outcome = await lookAndAct(ctx, poolKey, report);
@@ -27,20 +35,25 @@ export async function reconcilePool(ctx: ActionCtx, poolKey: string): Promise<Re
     outcome = { ...outcome, problem: describeProblem(error) };
   }
   await ctx.runMutation(internal.pool.internal.finish, { poolKey, startedAt, ...outcome });
-  return report;
+  return { ...report, nextRunAt: outcome.nextAt };
 }
+
+type Tally = Omit<ReconcileReport, "nextRunAt">;
 
 async function lookAndAct(
   ctx: ActionCtx,
   poolKey: string,
-  report: ReconcileReport,
+  report: Tally,
 ): Promise<Omit<Outcome, "startedAt">> {
   let seen: Observation = await ctx.runQuery(internal.pool.internal.observation, { poolKey });
   if (seen.sweepDue) {
     await ctx.runMutation(internal.pool.internal.sweep, { poolKey });
     seen = await ctx.runQuery(internal.pool.internal.observation, { poolKey });
   }
-  report.activeWorkers = seen.workers.filter(({ status }) => status === "active").length;
+  const withStatus = (...statuses: string[]) => seen.workers.filter(({ status }) => statuses.includes(status)).length;
+  report.activeWorkers = withStatus("active");
+  report.checked = seen.workers.length;
+  report.leaving = withStatus("draining", "stopping");
   const reserve = Math.max(seen.policy.minWorkers, seen.policy.warmWorkers);
   const nothingWanted = seen.waiting.length === 0 && seen.workers.length === 0;
   if (nothingWanted && (reserve === 0 || seen.providerConfig === null)) {
@@ -70,6 +83,7 @@ async function lookAndAct(
     tickets,
   });
   if (committed === null) return { generation: null, problem: null, nextAt };
+  report.leaving = Math.max(0, report.leaving + committed.drained);
   const problem = await takeSteps(ctx, committed.steps, {
     provider,
     config: seen.providerConfig,
@@ -86,7 +100,7 @@ type StepContext = {
   config: ProviderConfig;
   ownership: Ownership;
   credentials: Map<string, string>;
-  report: ReconcileReport;
+  report: Tally;
 };
 
 /** Takes all steps, each on its own: one that fails is planned again and does not keep the others from happening. */

@@ -1,6 +1,7 @@
 /** Registered functions of the queue that apps call; workers come in through `workers/public.ts`. */
 import { v } from "convex/values";
 import { vMessageStatus, vPayload } from "../../shared/payload.js";
+import { vRecoveryReport } from "../../shared/reports.js";
 import { vQueueStats } from "../../shared/views.js";
 import { internal } from "../_generated/api.js";
 import { DEFAULT_POOL_KEY } from "../agents/profile.js";
@@ -91,7 +92,7 @@ export const listJobsByStatus = query({
  */
 export const releaseStuckJobs = mutation({
   args: {},
-  returns: v.object({ requeued: v.number(), unlocked: v.number() }),
+  returns: vRecoveryReport,
   handler: async (ctx) => {
     const { requeued, deadLettered, more } = await recoverExpired(ctx, DEFAULT_POOL_KEY);
     if (more) await ctx.scheduler.runAfter(0, internal.queue.internal.recoverMore, { poolKey: DEFAULT_POOL_KEY });

@@ -1,6 +1,7 @@
 /** Registered functions about secrets: values go in, only names and versions come out. */
-import { v, type Infer } from "convex/values";
+import { v } from "convex/values";
 import { agentFactoryError } from "../../shared/errors.js";
+import { vImportedSecret, vSecretStatus, type ImportedSecret } from "../../shared/reports.js";
 import { internal } from "../_generated/api.js";
 import { action, query } from "../functions.js";
 import { requireIdentifier, requireIntegerBetween, requireTextWithin } from "../validation.js";
@@ -12,9 +13,6 @@ const MAX_SECRET_BYTES = 32 * 1024;
 /** Imports of one secret at the same time are rare; each loses at most one round to the other. */
 const MAX_VERSION_RACES = 5;
 const MAX_STATUS_REFS = 100;
-
-const vImportedSecret = v.object({ secretId: v.string(), secretRef: v.string(), version: v.number() });
-type ImportedSecret = Infer<typeof vImportedSecret>;
 
 /**
  * Seals and stores a secret under the next version. An action, because only actions have true randomness for keys and IVs.
@@ -59,9 +57,7 @@ export const importSecret = action({
 
 export const secretStatus = query({
   args: { secretRefs: v.array(v.string()) },
-  returns: v.array(
-    v.object({ secretRef: v.string(), hasActive: v.boolean(), version: v.union(v.number(), v.null()) }),
-  ),
+  returns: v.array(vSecretStatus),
   handler: async (ctx, { secretRefs }) => {
     requireIntegerBetween("secretRefs.length", secretRefs.length, 0, MAX_STATUS_REFS);
     const statuses = [];

@@ -1,0 +1,185 @@
+/** The administrator's audience: configuration, the queue, the fleet. */
+import { v } from "convex/values";
+import type { ComponentApi } from "../component/_generated/component.js";
+import { vMessageStatus, vPayload } from "../shared/payload.js";
+import { vProviderConfig, vScalingPolicy } from "../shared/provider-config.js";
+import {
+  vCleanupReport,
+  vIdleShutdownReport,
+  vImportedSecret,
+  vReconcileReport,
+  vRecoveryReport,
+  vRequiredSecretRefs,
+  vSecretStatus,
+  vVolumeDeletion,
+} from "../shared/reports.js";
+import {
+  vBindingView,
+  vPoolHealth,
+  vQueueItemView,
+  vQueueStats,
+  vSnapshotView,
+  vWorkerView,
+} from "../shared/views.js";
+import type { Authenticate } from "./auth.js";
+import { adminBuilders } from "./builders.js";
+
+const bindingSource = v.union(v.literal("manual"), v.literal("telegram_pairing"), v.literal("api"));
+const metadata = v.optional(v.record(v.string(), v.string()));
+const limit = v.optional(v.number());
+
+/** The profile `seedDefaultAgent` writes: enough to try the system, to be replaced by `configureAgent`. */
+export const DEFAULT_AGENT = {
+  agentKey: "default",
+  version: "1",
+  displayName: "Assistant",
+  secretsRef: [],
+  enabled: true,
+};
+
+export function adminApi({ lib }: ComponentApi, authenticate: Authenticate) {
+  const admin = adminBuilders(authenticate);
+  return {
+    configureAgent: admin.mutation("configureAgent")({
+      args: {
+        agentKey: v.string(),
+        version: v.string(),
+        displayName: v.optional(v.string()),
+        secretsRef: v.array(v.string()),
+        enabled: v.boolean(),
+      },
+      returns: v.string(),
+      handler: async (ctx, args) => await ctx.runMutation(lib.configureAgent, args),
+    }),
+    seedDefaultAgent: admin.mutation("seedDefaultAgent")({
+      args: {},
+      returns: v.string(),
+      handler: async (ctx) => await ctx.runMutation(lib.configureAgent, DEFAULT_AGENT),
+    }),
+    bindUserAgent: admin.mutation("bindUserAgent")({
+      args: { consumerUserId: v.string(), agentKey: v.string(), source: v.optional(bindingSource), metadata },
+      returns: vBindingView,
+      handler: async (ctx, args) => await ctx.runMutation(lib.bindUserAgent, args),
+    }),
+    enqueue: admin.mutation("enqueue")({
+      args: {
+        conversationId: v.string(),
+        agentKey: v.string(),
+        payload: vPayload,
+        priority: v.optional(v.number()),
+        scheduledFor: v.optional(v.number()),
+        maxAttempts: v.optional(v.number()),
+      },
+      returns: v.string(),
+      handler: async (ctx, args) => await ctx.runMutation(lib.enqueue, args),
+    }),
+    queueStats: admin.query("queueStats")({
+      args: {},
+      returns: vQueueStats,
+      handler: async (ctx) => await ctx.runQuery(lib.queueStats, {}),
+    }),
+    listJobsByStatus: admin.query("listJobsByStatus")({
+      args: { status: vMessageStatus, limit },
+      returns: v.array(
+        v.object({
+          _id: v.string(),
+          _creationTime: v.number(),
+          conversationId: v.string(),
+          agentKey: v.string(),
+          status: vMessageStatus,
+          priority: v.number(),
+          scheduledFor: v.number(),
+          attempts: v.number(),
+          maxAttempts: v.number(),
+          lastError: v.optional(v.string()),
+        }),
+      ),
+      handler: async (ctx, args) => await ctx.runQuery(lib.listJobsByStatus, args),
+    }),
+    listQueueItemsForConversation: admin.query("listQueueItemsForConversation")({
+      args: { conversationId: v.string(), limit },
+      returns: v.array(vQueueItemView),
+      handler: async (ctx, args) => await ctx.runQuery(lib.listQueueItemsForConversation, args),
+    }),
+    listSnapshotsForConversation: admin.query("listSnapshotsForConversation")({
+      args: { conversationId: v.string(), limit },
+      returns: v.array(vSnapshotView),
+      handler: async (ctx, args) => await ctx.runQuery(lib.listSnapshotsForConversation, args),
+    }),
+    recoverQueue: admin.mutation("recoverQueue")({
+      args: {},
+      returns: vRecoveryReport,
+      handler: async (ctx) => await ctx.runMutation(lib.releaseStuckJobs, {}),
+    }),
+    getProviderRuntimeConfig: admin.query("getProviderRuntimeConfig")({
+      args: {},
+      returns: v.union(vProviderConfig, v.null()),
+      handler: async (ctx) => await ctx.runQuery(lib.providerRuntimeConfig, {}),
+    }),
+    setProviderRuntimeConfig: admin.mutation("setProviderRuntimeConfig")({
+      args: { providerConfig: vProviderConfig },
+      returns: v.null(),
+      handler: async (ctx, args) => await ctx.runMutation(lib.setProviderRuntimeConfig, args),
+    }),
+    getScalingPolicy: admin.query("getScalingPolicy")({
+      args: {},
+      returns: vScalingPolicy,
+      handler: async (ctx) => await ctx.runQuery(lib.scalingPolicy, {}),
+    }),
+    setScalingPolicy: admin.mutation("setScalingPolicy")({
+      args: { scalingPolicy: vScalingPolicy.partial() },
+      returns: v.null(),
+      handler: async (ctx, args) => await ctx.runMutation(lib.setScalingPolicy, args),
+    }),
+    poolHealth: admin.query("poolHealth")({
+      args: {},
+      returns: vPoolHealth,
+      handler: async (ctx) => await ctx.runQuery(lib.poolHealth, {}),
+    }),
+    listWorkers: admin.query("listWorkers")({
+      args: { limit },
+      returns: v.array(vWorkerView),
+      handler: async (ctx, args) => await ctx.runQuery(lib.listWorkers, args),
+    }),
+    workerStats: admin.query("workerStats")({
+      args: {},
+      returns: v.object({ activeCount: v.number(), idleCount: v.number(), workers: v.array(vWorkerView) }),
+      handler: async (ctx) => await ctx.runQuery(lib.workerStats, {}),
+    }),
+    startWorkers: admin.action("startWorkers")({
+      args: {},
+      returns: vReconcileReport,
+      handler: async (ctx) => await ctx.runAction(lib.reconcileWorkers, {}),
+    }),
+    checkIdleShutdowns: admin.action("checkIdleShutdowns")({
+      args: {},
+      returns: vIdleShutdownReport,
+      handler: async (ctx) => await ctx.runAction(lib.checkIdleShutdowns, {}),
+    }),
+    runFlyCleanup: admin.action("runFlyCleanup")({
+      args: {},
+      returns: vCleanupReport,
+      handler: async (ctx) => await ctx.runAction(lib.runFlyCleanup, {}),
+    }),
+    deleteFlyVolume: admin.action("deleteFlyVolume")({
+      args: { appName: v.string(), volumeId: v.string() },
+      returns: vVolumeDeletion,
+      handler: async (ctx, args) => await ctx.runAction(lib.deleteFlyVolume, args),
+    }),
+    importSecret: admin.action("importSecret")({
+      args: { secretRef: v.string(), plaintextValue: v.string(), metadata },
+      returns: vImportedSecret,
+      handler: async (ctx, args) => await ctx.runAction(lib.importSecret, args),
+    }),
+    secretStatus: admin.query("secretStatus")({
+      args: { secretRefs: v.array(v.string()) },
+      returns: v.array(vSecretStatus),
+      handler: async (ctx, args) => await ctx.runQuery(lib.secretStatus, args),
+    }),
+    getRequiredSecretRefs: admin.query("getRequiredSecretRefs")({
+      args: { agentKey: v.optional(v.string()) },
+      returns: vRequiredSecretRefs,
+      handler: async (ctx, args) => await ctx.runQuery(lib.getRequiredSecretRefs, args),
+    }),
+  };
+}

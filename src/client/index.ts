@@ -1,0 +1,28 @@
+/** What runs in the app: `exposeApi`, `registerRoutes`, the error guard, and the types pages need. */
+export type { AuthCtx, Authenticate, Caller, Operation } from "./auth.js";
+export { DEFAULT_AGENT } from "./admin.js";
+export { exposeApi, type ExposeOptions } from "./expose.js";
+export { DEFAULT_PATH_PREFIX, registerRoutes, type RouteOptions } from "./routes.js";
+export { isAgentFactoryError, type AgentFactoryErrorData, type AgentFactoryErrorKind } from "../shared/errors.js";
+export {
+  MAX_MESSAGE_TEXT_BYTES,
+  type Attachment,
+  type MessageStatus,
+  type Payload,
+  type ToolCall,
+  type TranscriptEntry,
+} from "../shared/payload.js";
+export { DEFAULT_SCALING_POLICY, type ProviderConfig, type ScalingPolicy } from "../shared/provider-config.js";
+export type {
+  BindingView,
+  ConversationView,
+  LiveTurn,
+  PoolHealth,
+  QueueItemView,
+  QueueStats,
+  SnapshotView,
+  UserAgentView,
+  WorkerStatus,
+  WorkerView,
+} from "../shared/views.js";
+export type { ComponentApi } from "../component/_generated/component.js";

@@ -1,0 +1,54 @@
+/** What administrative calls report, as validators. */
+import { v, type Infer } from "convex/values";
+
+export const vReconcileReport = v.object({ activeWorkers: v.number(), spawned: v.number(), terminated: v.number() });
+
+export const vIdleShutdownReport = v.object({
+  checked: v.number(),
+  stopped: v.number(),
+  pending: v.number(),
+  nextCheckScheduled: v.boolean(),
+});
+
+export const vRecoveryReport = v.object({ requeued: v.number(), unlocked: v.number() });
+
+export const vRetentionReport = v.object({
+  messages: v.number(),
+  snapshots: v.number(),
+  workers: v.number(),
+  more: v.boolean(),
+});
+
+/** `...Found` counts what the app holds, `...Deleted` what this run destroyed, `...Remaining` the difference. */
+export const vCleanupReport = v.object({
+  appName: v.string(),
+  machinesFound: v.number(),
+  machinesDeleted: v.number(),
+  machinesRemaining: v.number(),
+  machineIdsDeleted: v.array(v.string()),
+  machineIdsRemaining: v.array(v.string()),
+  volumesFound: v.number(),
+  volumesDeleted: v.number(),
+  volumesRemaining: v.number(),
+  volumeIdsDeleted: v.array(v.string()),
+  volumeIdsRemaining: v.array(v.string()),
+  warnings: v.array(v.string()),
+  errors: v.array(v.string()),
+});
+export type CleanupReport = Infer<typeof vCleanupReport>;
+
+export const vVolumeDeletion = v.object({ ok: v.boolean(), status: v.number(), message: v.string() });
+
+export const vImportedSecret = v.object({ secretId: v.string(), secretRef: v.string(), version: v.number() });
+export type ImportedSecret = Infer<typeof vImportedSecret>;
+
+export const vSecretStatus = v.object({
+  secretRef: v.string(),
+  hasActive: v.boolean(),
+  version: v.union(v.number(), v.null()),
+});
+
+export const vRequiredSecretRefs = v.object({
+  agentKey: v.union(v.string(), v.null()),
+  secretRefs: v.array(v.string()),
+});
