@@ -18,7 +18,7 @@ const ALLOWED = /^(?:src\/|dist\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\
 const UNWANTED: [pattern: RegExp, reason: string][] = [
   [/\.test\.[cm]?[jt]sx?$|\.test\.d\.[cm]?ts$|\.test\.[cm]?[jt]sx?\.map$/, "a test"],
   [/(?:^|\/)\.tsbuildinfo$|\.tsbuildinfo$/, "the compiler's notes about an earlier build"],
-  [/(?:^|\/)(?:__snapshots__|fixtures)\//, "test data"],
+  [/(?:^|\/)(?:__snapshots__|fixtures|testing)\//, "test data"],
   [/(?:^|\/)\.env/, "an environment file"],
   [/(?:^|\/)tsconfig[^/]*\.json$/, "compiler settings"],
 ];
