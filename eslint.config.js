@@ -68,14 +68,14 @@ export default defineConfig(
       ],
       // A number or a boolean reads the same in a sentence as in code; an object does not.
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true }],
-"@typescript-eslint/no-unnecessary-condition": [
+      "@typescript-eslint/no-unnecessary-condition": [
         "error",
         { allowConstantLoopConditions: "only-allowed-literals" },
       ],
       "@typescript-eslint/no-misused-promises": ["error", { checksVoidReturn: { attributes: false } }],
       // A handler or an interface method is asynchronous because its contract is, whether or not this one awaits.
       "@typescript-eslint/require-await": "off",
-      // An arrow function that forwards a call is shorter than one that hides its result.
+      // `return respond(...)` says that nothing follows, whatever the call returns.
       "@typescript-eslint/no-confusing-void-expression": "off",
       // A type parameter that is used once still names the argument that decides it.
       "@typescript-eslint/no-unnecessary-type-parameters": "off",
