@@ -8,7 +8,10 @@ export const SCHEMA_ENTRY = ":schema";
 
 export interface Bundle {
   runtime: "convex" | "node";
-  /** An ES module that exports `modules`: module path → function that evaluates it. Source map inline. */
+  /**
+   * A CommonJS file that exports `modules`: module path → function that evaluates it. CommonJS, because Node can forget
+   * such a file again; and as on Convex, there is no `await` at the top level of a module. Source map inline.
+   */
   code: string;
 }
 
@@ -34,7 +37,7 @@ export async function bundleInstance(
     const files = byRuntime[runtime];
     if (files.size === 0) continue;
     const entries = [...files].map(([path, file]) => `${JSON.stringify(path)}: () => import(${JSON.stringify(file)})`);
-    const contents = `export const modules = { ${entries.join(",\n")} };`;
+    const contents = `module.exports = { modules: { ${entries.join(",\n")} } };`;
     bundles.push({ runtime, code: await compile(contents, instance.directory, outputFile, runtime, ownSources) });
   }
   return bundles;
@@ -43,7 +46,7 @@ export async function bundleInstance(
 /** Bundles one file (`auth.config.ts`) to CommonJS, which can be evaluated again whenever the environment changes. */
 export async function bundleScript(file: string, directory: string): Promise<string> {
   const contents = `module.exports = require(${JSON.stringify(file)});`;
-  return await compile(contents, directory, file, "convex", new Map(), "cjs");
+  return await compile(contents, directory, file, "convex", new Map());
 }
 
 async function compile(
@@ -52,7 +55,6 @@ async function compile(
   outputFile: string,
   runtime: Bundle["runtime"],
   ownSources: ReadonlyMap<string, string>,
-  format: "esm" | "cjs" = "esm",
 ): Promise<string> {
   // The options of Convex's own bundler, without minification and code splitting.
   const options = {
@@ -60,7 +62,7 @@ async function compile(
     bundle: true,
     write: false,
     outfile: outputFile,
-    format,
+    format: "cjs",
     target: "esnext",
     platform: runtime === "node" ? "node" : "browser",
     conditions: ["convex", "module"],
@@ -71,16 +73,11 @@ async function compile(
     sourcemap: "inline",
     logLevel: "silent",
     keepNames: true,
-    ...(runtime === "node" && format === "esm" ? { banner: { js: REQUIRE_BANNER } } : {}),
   } satisfies BuildOptions;
   const [output] = (await build(options)).outputFiles;
   if (output === undefined) throw new Error(`esbuild wrote no bundle for ${directory}`);
   return output.text;
 }
-
-/** Bundled CommonJS packages call `require` for Node's own modules. */
-const REQUIRE_BANNER =
-  'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
 
 /** A project that imports its own package by name gets the sources, so that development needs no build. */
 function ownPackage(ownSources: ReadonlyMap<string, string>): Plugin {

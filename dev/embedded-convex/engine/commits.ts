@@ -1,7 +1,7 @@
 /** Follows every top-level transaction of convex-test: what it is about to write, and that it was committed. */
 import { CommitTsPlaceholder, type Value } from "convex/values";
 import type { ConvexTestInternals, Database, Document } from "./convex-test-internals.js";
-import { tableKey, type DocumentChange } from "./read-sets.js";
+import { tableKey, tableOfId, type DocumentChange } from "./read-sets.js";
 import type { InvocationStorage } from "./invocation.js";
 
 /** Everything one top-level transaction changes, by table. */
@@ -88,11 +88,6 @@ function collectChanges(components: ConvexTestInternals["global"]["components"],
     }
   }
   return { ts, changes };
-}
-
-/** convex-test's ids are digits followed by the table's name. */
-export function tableOfId(id: string): string {
-  return id.replace(/^[0-9]+/, "");
 }
 
 /** `db.vars.commitTs` stands for a number that is known only now. */

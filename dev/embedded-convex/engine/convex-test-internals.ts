@@ -55,12 +55,19 @@ export interface TableSchema {
   documentType?: JSONValue;
 }
 
+/** What the engine puts where convex-test would keep a query's remaining documents. */
+export interface RunningQuery {
+  next(): Document | null;
+}
+
 /** `DatabaseFake`: one component's tables. */
 export interface Database {
   readonly componentPath: string;
   _documents: Record<string, Document>;
   _storage: Record<string, unknown>;
   _nextDocId: number;
+  _nextQueryId: number;
+  _queryResults: Record<number, RunningQuery>;
   _lastCreationTime: number;
   _writes: WriteLayer[];
   _schema: { schemaValidation: boolean; tables: Map<string, TableSchema> } | null;
@@ -270,7 +277,16 @@ function checkAccessor(test: object): Accessor {
 function checkDatabase(database: unknown): void {
   const methods = ["get", "insert", "patch", "delete", "commit", "startQuery", "queryNext", "paginate"];
   const privates = ["_addWrite", "_iterateDocs", "_resolveQuerySource", "_encodeCursor", "_validate"];
-  const fields = ["_documents", "_storage", "_writes", "_nextDocId", "_lastCreationTime", "_schema"];
+  const fields = [
+    "_documents",
+    "_storage",
+    "_writes",
+    "_nextDocId",
+    "_lastCreationTime",
+    "_schema",
+    "_nextQueryId",
+    "_queryResults",
+  ];
   if (!isObject(database)) throw unexpected("the app has no database");
   for (const name of [...methods, ...privates]) {
     if (!hasMethods(database, [name])) throw unexpected(`its database has no ${name}()`);

@@ -30,6 +30,11 @@ export function tableKey(componentPath: string, table: string): string {
   return `${componentPath}\0${table}`;
 }
 
+/** convex-test's ids are digits followed by the table's name. */
+export function tableOfId(id: string): string {
+  return id.replace(/^[0-9]+/, "");
+}
+
 /** Notes the reads of one query while it runs. */
 export class ReadRecorder {
   private readonly tables = new Map<string, TableReads>();

@@ -1,0 +1,293 @@
+/** The engine's reads and writes against those of plain convex-test, on random transactions. */
+import fc from "fast-check";
+import { fileURLToPath } from "node:url";
+import { makeFunctionReference } from "convex/server";
+import { convexToJson, jsonToConvex, type JSONValue, type Value } from "convex/values";
+import { convexTest } from "convex-test";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import * as operationsModule from "../fixtures/operations-app/convex/operations.js";
+import schema from "../fixtures/operations-app/convex/schema.js";
+import type { Fields, Operation, QueryOperation, Report } from "../fixtures/operations-app/operation-types.js";
+import { createEngine } from "./engine.js";
+
+/** Change it to try others; a failure prints the seed and the path to the smallest counterexample. */
+const SEED = 20_261_121;
+const RUNS = 40;
+
+const OPERATIONS_APP = fileURLToPath(new URL("../fixtures/operations-app", import.meta.url));
+const INDEX_FIELDS = {
+  by_a: ["a"],
+  by_a_b: ["a", "b"],
+  by_nested: ["nested.x", "b"],
+  by_creation_time: [],
+  by_id: [],
+} as const;
+
+/** Few different values of every type, so that they meet often. */
+const values: Value[] = [
+  null,
+  0,
+  -0,
+  1,
+  2,
+  2.5,
+  NaN,
+  Infinity,
+  0n,
+  1n,
+  true,
+  false,
+  "",
+  "a",
+  "ab",
+  "é",
+  "😀",
+  "\uffff",
+];
+values.push([1], [1, "a"], new Uint8Array([1, 2]).buffer, { k: 1 }, {});
+const value = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(1, 2, "a") },
+  { weight: 2, arbitrary: fc.constantFrom(...values) },
+);
+const table = fc.constantFrom("items" as const, "others" as const);
+const order = fc.constantFrom("asc" as const, "desc" as const);
+const fields: fc.Arbitrary<Fields> = fc
+  .record({ a: value, b: value, nested: fc.record({ x: value }, { requiredKeys: [] }) }, { requiredKeys: [] })
+  .map((made) => ({ ...made }));
+const boundValue: fc.Arbitrary<Value[]> = fc.oneof(
+  { weight: 9, arbitrary: value.map((bound) => [bound]) },
+  { weight: 1, arbitrary: fc.constant<Value[]>([]) },
+);
+const count = fc.nat({ max: 4 });
+
+const query: fc.Arbitrary<QueryOperation> = fc
+  .record({
+    table,
+    index: fc.constantFrom("by_a", "by_a_b", "by_nested", "by_creation_time", "by_id", null),
+    equalCount: fc.nat({ max: 2 }),
+    bounds: fc.array(boundValue, { minLength: 4, maxLength: 4 }),
+    hasLower: fc.boolean(),
+    hasUpper: fc.boolean(),
+    lowerInclusive: fc.boolean(),
+    upperInclusive: fc.boolean(),
+    order,
+    filter: fc.option(fc.constantFrom(1, 2), { freq: 3 }),
+    mode: fc.oneof(
+      fc.constantFrom({ kind: "collect" } as const, { kind: "first" } as const, { kind: "unique" } as const),
+      fc.record({ kind: fc.constantFrom("take" as const, "some" as const), count }),
+      fc.record({
+        kind: fc.constant("paginate" as const),
+        options: fc.record(
+          // A number stands for an earlier cursor of the same index; see `placeCursors`.
+          {
+            numItems: count,
+            cursor: fc.option(fc.nat({ max: 3 }).map(String)),
+            maximumRowsRead: fc.integer({ min: 1, max: 3 }),
+          },
+          { requiredKeys: ["numItems", "cursor"] },
+        ),
+      }),
+    ),
+  })
+  .map((made) => {
+    const names: readonly string[] = made.index === null ? [] : INDEX_FIELDS[made.index];
+    const equal = names.slice(0, made.equalCount).map((name, at): [string, Value[]] => [name, made.bounds[at] ?? []]);
+    const next = names[equal.length];
+    const bound = (isThere: boolean, at: number, inclusive: boolean) =>
+      isThere && next !== undefined ? { field: next, value: made.bounds[at] ?? [], inclusive } : null;
+    const lower = bound(made.hasLower, 2, made.lowerInclusive);
+    const upper = bound(made.hasUpper, 3, made.upperInclusive);
+    return {
+      kind: "query",
+      table: made.table,
+      index: made.index,
+      equal,
+      lower,
+      upper,
+      order: made.order,
+      filter: made.filter,
+      mode: made.mode,
+    };
+  });
+
+const reference = fc.nat({ max: 40 });
+const flatOperation: fc.Arbitrary<Operation> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant("insert" as const), table, document: fields }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("patch" as const), of: reference, fields }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("replace" as const), of: reference, document: fields }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("delete" as const, "get" as const), of: reference }) },
+  { weight: 6, arbitrary: query },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("nestedQuery" as const, "staleQuery" as const), query }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("iterateAndWrite" as const), table, order }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("schedule" as const), tag: count, cancel: fc.boolean() }) },
+);
+const nested: fc.Arbitrary<Operation> = fc.record({
+  kind: fc.constant("nested" as const),
+  operations: fc
+    .array(flatOperation, { maxLength: 5 })
+    .map((operations): Value => operations.map((made) => ({ ...made }))),
+  fail: fc.boolean(),
+});
+const transaction = fc.record({
+  operations: fc.array(fc.oneof({ weight: 9, arbitrary: flatOperation }, { weight: 1, arbitrary: nested }), {
+    maxLength: 10,
+  }),
+  fail: fc.boolean().map((fails) => fails),
+});
+
+interface Outcome {
+  reports?: Report[];
+  ids?: string[];
+  error?: string;
+}
+interface Backend {
+  run(args: { operations: Value; ids: string[]; fail: boolean }): Promise<Outcome>;
+  dump(): Promise<JSONValue>;
+  close(): Promise<void>;
+  /** Cursors that pages ended with, by table, index and order. */
+  cursors: Map<string, string[]>;
+}
+
+function plainConvexTest(): Backend {
+  const test = convexTest({
+    schema,
+    modules: { "./_generated/api.js": async () => ({}), "./operations.js": async () => operationsModule },
+    transactionLimits: true,
+  });
+  return {
+    cursors: new Map(),
+    run: async (args) => {
+      try {
+        return toOutcome(convexToJson(await test.mutation(makeFunctionReference<"mutation">("operations:run"), args)));
+      } catch (error) {
+        return { error: error instanceof Error ? error.message : "unknown" };
+      }
+    },
+    dump: async () =>
+      convexToJson(
+        await test.query(makeFunctionReference<"query", Record<string, never>, Value>("operations:dump"), {}),
+      ),
+    close: async () => undefined,
+  };
+}
+
+async function embeddedBackend(): Promise<Backend> {
+  const options = { projectDirectory: OPERATIONS_APP, dataDirectory: null, cloudUrl: "http://c", siteUrl: "http://s" };
+  const engine = await createEngine(options);
+  const call = async (path: string, args: JSONValue): Promise<JSONValue> => {
+    const result = await engine.call({ kind: "any", path, args, identity: null, allowInternal: false });
+    if (!result.success)
+      throw new Error(result.errorMessage.replace(/^Uncaught Error: /, "").replace(/\n {4}at [\s\S]*$/, ""));
+    return result.value;
+  };
+  return {
+    cursors: new Map(),
+    run: async (args) => {
+      try {
+        return toOutcome(await call("operations:run", convexToJson(args)));
+      } catch (error) {
+        return { error: error instanceof Error ? error.message : "unknown" };
+      }
+    },
+    dump: async () => await call("operations:dump", {}),
+    close: async () => await engine.close(),
+  };
+}
+
+/** What `operations:run` returns. */
+function toOutcome(json: JSONValue): Outcome {
+  return jsonToConvex(json) as unknown as Outcome;
+}
+
+function cursorGroup({ table: of, index, order: by }: QueryOperation): string {
+  return `${of} ${index ?? "all"} ${by}`;
+}
+
+/** Puts this backend's own cursors where the operations name earlier ones; nested queries begin at the start. */
+function placeCursors(backend: Backend, operations: Operation[]): Operation[] {
+  return operations.map((operation) => {
+    switch (operation.kind) {
+      case "query":
+        return placeCursor(operation, backend.cursors.get(cursorGroup(operation)) ?? []);
+      case "nestedQuery":
+      case "staleQuery":
+        return { ...operation, query: placeCursor(operation.query, []) };
+      case "nested":
+        // Made of operations by the arbitrary above.
+        return {
+          ...operation,
+          operations: placeCursors(
+            { ...backend, cursors: new Map() },
+            operation.operations as unknown as Operation[],
+          ).map((made): Value => ({ ...made })),
+        };
+      default:
+        return operation;
+    }
+  });
+}
+
+function placeCursor(operation: QueryOperation, known: readonly string[]): QueryOperation {
+  if (operation.mode.kind !== "paginate" || operation.mode.options.cursor === null) return operation;
+  const cursor = known[Number(operation.mode.options.cursor)] ?? null;
+  return { ...operation, mode: { ...operation.mode, options: { ...operation.mode.options, cursor } } };
+}
+
+function noteCursors(backend: Backend, operations: Operation[], reports: Report[]): Report[] {
+  return reports.map((report, at) => {
+    const operation = operations[at];
+    if (operation?.kind !== "query" || report.cursor === undefined) return withoutCursors(report);
+    const group = cursorGroup(operation);
+    backend.cursors.set(group, [...(backend.cursors.get(group) ?? []), report.cursor]);
+    return withoutCursors(report);
+  });
+}
+
+function withoutCursors(report: Report): Report {
+  return JSON.parse(
+    JSON.stringify(convexToJson({ ...report }), (key, inner: unknown) =>
+      key === "cursor" ? (inner === "_end_cursor" ? "end" : "further") : inner,
+    ),
+  ) as Report;
+}
+
+beforeEach(() => {
+  // Plain convex-test starts a timer for every scheduled function; none of them may fire while a run goes on.
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("differential", () => {
+  it("answers every transaction as convex-test does", { timeout: 120_000 }, async () => {
+    let compared = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(transaction, { minLength: 3, maxLength: 14 }), async (transactions) => {
+        const backends = [plainConvexTest(), await embeddedBackend()];
+        let ids: string[] = [];
+        try {
+          for (const { operations, fail } of transactions) {
+            const outcomes: Outcome[] = [];
+            for (const backend of backends) {
+              const placed = placeCursors(backend, operations).map((operation) => ({ ...operation }));
+              const { reports, ...rest } = await backend.run({ operations: placed, ids, fail });
+              outcomes.push({
+                ...rest,
+                ...(reports === undefined ? {} : { reports: noteCursors(backend, operations, reports) }),
+              });
+            }
+            expect(outcomes[1]).toEqual(outcomes[0]);
+            ids = outcomes[0]?.ids ?? ids;
+            compared += 1;
+          }
+          expect(await backends[1]!.dump()).toEqual(await backends[0]!.dump());
+        } finally {
+          for (const backend of backends) await backend.close();
+        }
+      }),
+      { seed: SEED, numRuns: RUNS, endOnFailure: false },
+    );
+    expect(compared).toBeGreaterThan(RUNS * 3);
+  });
+});
