@@ -1,9 +1,72 @@
 /**
  * The component's functions as this app offers them, e.g. `api.agentFactory.sendMessageToUserAgent`.
  *
- * Users reach their own things, admins need the operator's role, workers bring their own tokens. An app leaves out what
- * it does not use; the worker functions must stay in this module, whose name is the pool's `functionsModule`.
+ * An app leaves out what its pages do not use. The workers' functions must stay in this module: it is where workers look
+ * for them unless `providerConfig.functionsModule` names another one.
  */
 import { factory } from "./factory.js";
 
-export const { sendMessageToUserAgent } = factory;
+/** For signed-in users: their own agents, conversations and snapshots, nobody else's. */
+export const {
+  myAgentKey,
+  getUserAgentBinding,
+  revokeUserAgentBinding,
+  listUserAgents,
+  getUserAgent,
+  getActiveUserAgent,
+  getUserAgentsOverview,
+  sendMessageToUserAgent,
+  getConversationViewForUserAgent,
+  listQueueItemsForUserAgent,
+  listSnapshotsForUserAgent,
+  getLatestSnapshotForUserAgent,
+} = factory;
+
+/** For operators: whoever `auth` in `factory.ts` calls an admin. */
+export const {
+  configureAgent,
+  seedDefaultAgent,
+  bindUserAgent,
+  enqueue,
+  queueStats,
+  listJobsByStatus,
+  listQueueItemsForConversation,
+  listSnapshotsForConversation,
+  recoverQueue,
+  getProviderRuntimeConfig,
+  setProviderRuntimeConfig,
+  getScalingPolicy,
+  setScalingPolicy,
+  poolHealth,
+  listWorkers,
+  workerStats,
+  startWorkers,
+  checkIdleShutdowns,
+  runFlyCleanup,
+  deleteFlyVolume,
+  importSecret,
+  secretStatus,
+  getRequiredSecretRefs,
+} = factory;
+
+/** For workers: each brings a token of its own, which the component checks. */
+export const {
+  workerEnroll,
+  workerRotateToken,
+  workerInbox,
+  workerClaim,
+  workerHeartbeat,
+  workerHydrationBundle,
+  workerAppendTurnDelta,
+  workerComplete,
+  workerFail,
+  workerRelease,
+  workerConversationHasQueued,
+  workerAppendConversationMessages,
+  workerControlState,
+  workerPrepareSnapshotUpload,
+  workerFinalizeSnapshotUpload,
+  workerFailSnapshotUpload,
+  workerLatestSnapshotForRestore,
+  workerDrained,
+} = factory;

@@ -13,6 +13,15 @@ describe("buildTimeline", () => {
     expect(timeline.map((entry) => entry.startsSitting)).toEqual([true, false, true]);
   });
 
+  it("knows which message a note of the system is about", () => {
+    const timeline = buildTimeline([
+      { role: "user", content: "a", at: 0 },
+      { role: "system", content: "It could not be answered.", at: 1 },
+      { role: "system", content: "Another note.", at: 2 },
+    ]);
+    expect(timeline.map((entry) => entry.unanswered)).toEqual([null, "a", null]);
+  });
+
   it("gives entries of the same moment different keys, which stay when older entries appear", () => {
     const recent = [
       { role: "tool" as const, content: "1", at: 5 },

@@ -10,6 +10,8 @@ export interface TimelineEntry extends TranscriptEntry {
   /** Entries carry no id; their place from the newest end changes, their time and place among equals does not. */
   key: string;
   startsSitting: boolean;
+  /** For a note of the system right after a user's message: that message, which got no answer. */
+  unanswered: string | null;
 }
 
 export function buildTimeline(history: readonly TranscriptEntry[]): TimelineEntry[] {
@@ -23,6 +25,7 @@ export function buildTimeline(history: readonly TranscriptEntry[]): TimelineEntr
       ...entry,
       key: `${identity}:${repetition}`,
       startsSitting: previous === undefined || entry.at - previous.at >= PAUSE_MS,
+      unanswered: entry.role === "system" && previous?.role === "user" ? previous.content : null,
     };
   });
 }

@@ -9,9 +9,9 @@ import { EmptyConversation } from "./empty-conversation";
 import { Transcript } from "./transcript";
 import { INITIAL_ENTRIES, useSendMessage, type ConversationKey } from "./use-send-message";
 
-/** What "Show earlier messages" adds, up to what one query may reasonably return. */
+/** What "Show earlier messages" adds, up to what the query returns at most. */
 const MORE_ENTRIES = 100;
-const MAX_ENTRIES = 500;
+const MAX_ENTRIES = 200;
 
 export function Conversation({ consumerUserId, agentKey }: Omit<ConversationKey, "limit">) {
   const [limit, setLimit] = useState(INITIAL_ENTRIES);
@@ -35,6 +35,7 @@ export function Conversation({ consumerUserId, agentKey }: Omit<ConversationKey,
       ) : (
         <Transcript
           view={shown}
+          onSendAgain={(text) => void send(text)}
           onShowEarlier={mayHaveMore ? () => setLimit(Math.min(MAX_ENTRIES, limit + MORE_ENTRIES)) : null}
         />
       )}

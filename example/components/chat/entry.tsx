@@ -1,10 +1,20 @@
 /** One thing that was said, by whom and when. */
 import { formatClock } from "../../lib/format";
 import type { TimelineEntry } from "../../lib/timeline";
+import { Button } from "../ui/button";
+import { Notice } from "../ui/notice";
 import { AgentBlock, Meta, UserBubble } from "./bubbles";
 import { RichText } from "./rich-text";
 
-export function Entry({ entry, now }: { entry: TimelineEntry; now: number }) {
+export function Entry({
+  entry,
+  now,
+  onSendAgain,
+}: {
+  entry: TimelineEntry;
+  now: number;
+  onSendAgain: (text: string) => void;
+}) {
   const time = <time dateTime={new Date(entry.at).toISOString()}>{formatClock(entry.at, now)}</time>;
   switch (entry.role) {
     case "user":
@@ -33,10 +43,21 @@ export function Entry({ entry, now }: { entry: TimelineEntry; now: number }) {
         </details>
       );
     case "system":
-      return (
-        <p className="mx-auto mb-7 max-w-md rounded-xl bg-raised px-4 py-2 text-center text-[13px] wrap-anywhere text-ink-soft">
-          {entry.content}
-        </p>
-      );
+      return <SystemNote entry={entry} onSendAgain={onSendAgain} />;
   }
+}
+
+/** What the component itself has to say: mostly that a message could not be answered, and then it can be sent again. */
+function SystemNote({ entry, onSendAgain }: { entry: TimelineEntry; onSendAgain: (text: string) => void }) {
+  const { unanswered } = entry;
+  return (
+    <div className="mb-7">
+      <Notice
+        tone={unanswered === null ? "quiet" : "bad"}
+        action={unanswered !== null && <Button onClick={() => onSendAgain(unanswered)}>Send again</Button>}
+      >
+        {entry.content}
+      </Notice>
+    </div>
+  );
 }

@@ -5,6 +5,9 @@ import { ClockIcon } from "../ui/icons";
 import { Meta, UserBubble } from "./bubbles";
 import { isUnconfirmed } from "./use-send-message";
 
+/** Reasons of the component for which this page has words of its own, because it can count down. */
+const NORMAL_REASONS = new Set(["behind", "retrying", "scheduled", "starting_worker"]);
+
 export function QueuedMessage({ item, isFirst, now }: { item: QueueItem; isFirst: boolean; now: number }) {
   const isWaiting = item.status === "queued";
   return (
@@ -27,11 +30,12 @@ export function QueuedMessage({ item, isFirst, now }: { item: QueueItem; isFirst
 function waitingWords(item: QueueItem, isFirst: boolean, now: number): string {
   if (isUnconfirmed(item)) return "Sending…";
   if (!isFirst) return "Next, after the message before it";
+  const reason = item.waitingReason;
+  // Whatever keeps the pool from working comes before what is normal.
+  if (reason !== null && !NORMAL_REASONS.has(reason.kind)) return reason.message;
   const delay = item.scheduledFor - now;
-  if (item.attempts > 0) {
-    const when = delay > 0 ? `in ${formatDuration(delay + 999)}` : "as soon as a machine is free";
-    return `Try ${item.attempts} of ${item.maxAttempts} did not finish. Trying again ${when}.`;
-  }
-  if (item.waitingReason !== null) return item.waitingReason.message;
-  return delay > 0 ? `Planned, in ${formatDuration(delay + 999)}` : "Waiting for a machine…";
+  // Counts down to 1 s, never to 0.
+  const soon = delay > 0 ? `in ${formatDuration(delay + 999)}` : "now";
+  if (item.attempts > 0) return `Try ${item.attempts} of ${item.maxAttempts} did not finish; trying again ${soon}`;
+  return delay > 0 ? `Planned ${soon}` : "Starting a machine…";
 }

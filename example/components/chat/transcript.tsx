@@ -11,7 +11,16 @@ import { RunningTurn } from "./running-turn";
 import { Speaker } from "./speaker";
 import { useStickToEnd } from "./use-stick-to-end";
 
-export function Transcript({ view, onShowEarlier }: { view: ConversationView; onShowEarlier: (() => void) | null }) {
+export function Transcript({
+  view,
+  onSendAgain,
+  onShowEarlier,
+}: {
+  view: ConversationView;
+  onSendAgain: (text: string) => void;
+  /** `null` when there is nothing earlier, or no more can be shown. */
+  onShowEarlier: (() => void) | null;
+}) {
   const now = useNow();
   const { scroller, content, isAtEnd, scrollToEnd } = useStickToEnd();
   const timeline = buildTimeline(view.contextHistory);
@@ -36,7 +45,7 @@ export function Transcript({ view, onShowEarlier }: { view: ConversationView; on
               {entry.startsSitting && (
                 <p className="mt-2 mb-5 text-center text-xs text-ink-faint">{formatClock(entry.at, now)}</p>
               )}
-              <Entry entry={entry} now={now} />
+              <Entry entry={entry} now={now} onSendAgain={onSendAgain} />
             </li>
           ))}
           {view.queueItems.map((item, index) => (

@@ -1,6 +1,6 @@
 "use client";
 /** What an operator can set off by hand; all of it also happens by itself. */
-import { useAction } from "convex/react";
+import { useAction, useMutation } from "convex/react";
 import { useState } from "react";
 import { api } from "../../convex/_generated/api";
 import { describeError } from "../../lib/describe-error";
@@ -14,7 +14,8 @@ interface Outcome {
 
 export function FleetActions() {
   const startWorkers = useAction(api.agentFactory.startWorkers);
-  const recoverQueue = useAction(api.agentFactory.recoverQueue);
+  const recoverQueue = useMutation(api.agentFactory.recoverQueue);
+  const cleanUp = useAction(api.agentFactory.runFlyCleanup);
   const [running, setRunning] = useState<string | null>(null);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
 
@@ -33,6 +34,7 @@ export function FleetActions() {
   const actions = [
     {
       name: "Reconcile now",
+      title: "Compares what runs with what is needed, and starts or ends machines",
       run: async () => {
         const { activeWorkers, spawned, terminated } = await startWorkers({});
         return `Reconciled: ${plural(activeWorkers, "machine")}, ${spawned} started, ${terminated} ended.`;
@@ -40,9 +42,19 @@ export function FleetActions() {
     },
     {
       name: "Recover queue",
+      title: "Takes messages back from workers that have fallen silent",
       run: async () => {
         const { requeued } = await recoverQueue({});
         return requeued === 0 ? "Nothing was stuck." : `${plural(requeued, "message")} back in the queue.`;
+      },
+    },
+    {
+      name: "Clean up",
+      title: "Destroys machines and volumes of this deployment that serve nobody any more",
+      run: async () => {
+        const { machinesDeleted, machinesRemaining, volumesDeleted, warnings, errors } = await cleanUp({});
+        const done = `${plural(machinesDeleted, "machine")} and ${plural(volumesDeleted, "volume")} destroyed`;
+        return [`${done}, ${plural(machinesRemaining, "machine")} kept.`, ...errors, ...warnings].join(" ");
       },
     },
   ];
@@ -58,6 +70,7 @@ export function FleetActions() {
         <Button
           key={action.name}
           disabled={running !== null}
+          title={action.title}
           aria-busy={running === action.name}
           onClick={() => void run(action.name, action.run)}
         >

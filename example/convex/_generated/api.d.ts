@@ -9,6 +9,7 @@
  */
 
 import type * as agentFactory from "../agentFactory.js";
+import type * as agentFactoryInternal from "../agentFactoryInternal.js";
 import type * as caller from "../caller.js";
 import type * as crons from "../crons.js";
 import type * as factory from "../factory.js";
@@ -25,6 +26,7 @@ import type {
 
 declare const fullApi: ApiFromModules<{
   agentFactory: typeof agentFactory;
+  agentFactoryInternal: typeof agentFactoryInternal;
   caller: typeof caller;
   crons: typeof crons;
   factory: typeof factory;
