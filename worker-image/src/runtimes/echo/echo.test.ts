@@ -1,0 +1,149 @@
+/** The echo runtime: its contract, its commands, its memory. */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { ConfigError } from "../../config.js";
+import { createLogger, SecretFilter } from "../../logger.js";
+import { temporaryDirectory } from "../../testing/temporary.js";
+import { describeRuntime } from "../conformance.js";
+import { configureRuntime, RUNTIME_NAMES } from "../registry.js";
+import type { RuntimeEvent } from "../runtime.js";
+import { parseCommand, type EchoCommand } from "./commands.js";
+import { pieces } from "./echo.js";
+
+describeRuntime("echo", {
+  create: configureRuntime("echo", { AGENT_FACTORY_ECHO_DELAY_MS: "20" }),
+  startTimeoutMs: 5_000,
+  turnTimeoutMs: 10_000,
+  longMessage: "word ".repeat(400),
+  memory: { tell: "remember that the cat is called Minou", ask: "What is the cat called?", expected: /Minou/ },
+});
+
+/** A conversation with one runtime: says a message, returns the reply and what it reported. */
+async function conversation() {
+  const root = await temporaryDirectory();
+  const workspaceDirectory = join(root, "workspace");
+  const runtime = configureRuntime("echo", { AGENT_FACTORY_ECHO_DELAY_MS: "0" })({
+    conversationId: "c",
+    workspaceDirectory,
+    stateDirectory: join(root, "state"),
+    temporaryDirectory: join(root, "temporary"),
+    logger: createLogger("silent", new SecretFilter()),
+  });
+  await runtime.start();
+  let turns = 0;
+  const events = async (message: string): Promise<RuntimeEvent[]> => {
+    const seen: RuntimeEvent[] = [];
+    const agent = { key: "a", version: "1", displayName: null };
+    for await (const event of runtime.runTurn({ turnId: `t${++turns}`, message, history: [], agent })) seen.push(event);
+    return seen;
+  };
+  const say = async (message: string) =>
+    (await events(message)).map((event) => (event.type === "text" ? event.text : "")).join("");
+  return { say, events, workspaceDirectory };
+}
+
+describe("commands", () => {
+  const cases: [string, EchoCommand][] = [
+    ["remember the milk", { kind: "remember", text: "the milk" }],
+    ["Remember that I like tea", { kind: "remember", text: "I like tea" }],
+    ["note: call Ana\nat 5", { kind: "remember", text: "call Ana\nat 5" }],
+    ["please remember: x", { kind: "remember", text: "x" }],
+    ["remember", { kind: "echo", text: "remember" }],
+    ["notes are nice", { kind: "echo", text: "notes are nice" }],
+    ["do you remember the milk?", { kind: "recall", words: ["remember", "milk"] }],
+    ["list notes", { kind: "list" }],
+    ["Show my notes.", { kind: "list" }],
+    ["what do you remember?", { kind: "list" }],
+    ["What do you remember about the Red car?", { kind: "recall", words: ["red", "car"] }],
+    ["forget 2", { kind: "forget", number: 2 }],
+    ["forget note #12.", { kind: "forget", number: 12 }],
+    ["forget it", { kind: "echo", text: "forget it" }],
+    ["  hello  ", { kind: "echo", text: "hello" }],
+    ["", { kind: "echo", text: "" }],
+  ];
+  for (const [message, expected] of cases) {
+    it(`understands ${JSON.stringify(message)}`, () => expect(parseCommand(message)).toEqual(expected));
+  }
+});
+
+describe("replies", () => {
+  it("repeat the message and say that no AI is connected", async () => {
+    const { say } = await conversation();
+    expect(await say("good morning")).toBe(
+      "I am the echo runtime: no AI model is connected. You said: “good morning”\n" +
+        "I keep 0 notes; say “remember …” to add one, “list notes” to see them.",
+    );
+  });
+
+  it("come from notes that lie in the workspace", async () => {
+    const { say, workspaceDirectory } = await conversation();
+    expect(await say("remember my bike is green")).toContain("Noted: “my bike is green”. I keep 1 note now.");
+    expect(await say("note: the shop opens\n at nine")).toContain("I keep 2 notes now.");
+    expect(await readFile(join(workspaceDirectory, "notes.md"), "utf8")).toBe(
+      "- my bike is green\n- the shop opens at nine\n",
+    );
+    expect(await say("list notes")).toContain("1. my bike is green\n2. the shop opens at nine");
+    expect(await say("What color is my bike?")).toContain("I remember:\n1. my bike is green\n");
+    expect(await say("what do you remember about the shop")).toContain("2. the shop opens at nine");
+    expect(await say("what do you remember about ships")).toContain("I found nothing about that in my 2 notes.");
+    expect(await say("forget 7")).toContain("There is no note 7. I keep 2 notes.");
+    expect(await say("forget 1")).toContain("Forgotten: “my bike is green”. I keep 1 note now.");
+    expect(await say("list notes")).toContain("1. the shop opens at nine");
+  });
+
+  it("leave alone what somebody else wrote into the file", async () => {
+    const { say, workspaceDirectory } = await conversation();
+    await writeFile(join(workspaceDirectory, "notes.md"), "# Mine\n\n- one\ntext");
+    await say("remember two");
+    await say("forget 1");
+    expect(await readFile(join(workspaceDirectory, "notes.md"), "utf8")).toBe("# Mine\n\ntext\n- two\n");
+  });
+
+  it("report file work, words as usage, and a failure that is fit for a user", async () => {
+    const { events, workspaceDirectory } = await conversation();
+    const seen = await events("remember one two");
+    expect(seen.filter(({ type }) => type === "tool")).toEqual([
+      { type: "tool", call: { toolName: "write_notes", callId: "t1/notes", status: "running" } },
+      { type: "tool", call: { toolName: "write_notes", callId: "t1/notes", status: "done" } },
+    ]);
+    expect(seen.find(({ type }) => type === "usage")).toMatchObject({ usage: { inputTokens: 3, costUsd: 0 } });
+
+    expect((await events(`remember ${"x".repeat(3_000)}`)).at(-1)).toEqual({
+      type: "error",
+      failure: { code: "failed", message: "A note has at most 2000 characters.", retryable: false },
+    });
+
+    const broken = await conversation();
+    await mkdir(join(broken.workspaceDirectory, "notes.md"));
+    expect((await broken.events("list notes")).slice(-2)).toEqual([
+      { type: "tool", call: { toolName: "read_notes", callId: "t1/notes", status: "failed" } },
+      {
+        type: "error",
+        failure: { code: "failed", message: "The notes file could not be read or written.", retryable: true },
+      },
+    ]);
+    expect(await readFile(join(workspaceDirectory, "notes.md"), "utf8")).toBe("- one two\n");
+  });
+
+  it("are the same text, whatever it is, when their pieces are joined, and never too many of them", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), fc.integer({ min: 1, max: 5 }), (text, most) => {
+        expect(pieces(text, most).join("")).toBe(text);
+        expect(pieces(text, most).length).toBeLessThanOrEqual(most);
+      }),
+    );
+    expect(pieces("one two  three ", 10)).toEqual(["one", " two", "  three", " "]);
+  });
+});
+
+describe("settings", () => {
+  it("are checked when the worker starts", () => {
+    expect(RUNTIME_NAMES).toContain("echo");
+    expect(() => configureRuntime("echo", { AGENT_FACTORY_ECHO_DELAY_MS: "soon" })).toThrow(ConfigError);
+    expect(() => configureRuntime("echo", { AGENT_FACTORY_ECHO_DELAY_MS: "-1" })).toThrow(
+      /whole number from 0 to 10000/,
+    );
+  });
+});

@@ -1,0 +1,77 @@
+/** What an agent runtime must be able to do for the worker. One instance serves one conversation, one turn at a time. */
+import type { ToolCall, TranscriptEntry, Usage } from "../../../src/shared/payload.js";
+import type { Environment } from "../config.js";
+import type { Logger } from "../logger.js";
+import type { Excludes } from "../snapshots/tree-scan.js";
+
+/** Why a turn has no reply. */
+export type RuntimeFailure = {
+  /** `aborted`: on request. `misconfigured`: trying again will not help until somebody changes something. */
+  code: "aborted" | "misconfigured" | "unavailable" | "failed";
+  /** One sentence for the user: what happened and what to do. Never a secret. */
+  message: string;
+  /** Whether another try of the same message may succeed. */
+  retryable: boolean;
+};
+
+/** A turn is any number of these, and at its end exactly one `done` or `error`. */
+export type RuntimeEvent =
+  | { type: "text"; text: string }
+  /** A tool call's newest state; later events of the same `callId` replace earlier ones. */
+  | { type: "tool"; call: ToolCall }
+  /** What the turn has used so far; the last one counts. */
+  | { type: "usage"; usage: Usage }
+  | { type: "done" }
+  | { type: "error"; failure: RuntimeFailure };
+
+export type RuntimeCapabilities = {
+  /** Text arrives while the turn runs, not only at its end. */
+  streamsText: boolean;
+  reportsTools: boolean;
+  /** What the token counts of its usage really count. */
+  usageUnit: "tokens" | "words";
+};
+
+export type RuntimeContext = {
+  conversationId: string;
+  /** The agent's files. Part of the snapshot. */
+  workspaceDirectory: string;
+  /** The runtime's own state. Part of the snapshot too. */
+  stateDirectory: string;
+  /** For what need not survive; not part of the snapshot. */
+  temporaryDirectory: string;
+  logger: Logger;
+};
+
+export type TurnInput = {
+  /** The same for a repeated try of the same attempt: an idempotency key. */
+  turnId: string;
+  message: string;
+  /** Earlier entries of the conversation, oldest first. */
+  history: readonly TranscriptEntry[];
+  agent: { key: string; version: string; displayName: string | null };
+};
+
+export interface Runtime {
+  readonly capabilities: RuntimeCapabilities;
+  /** Gets ready for turns. Throws an `Error` whose message is fit for the user. */
+  start(): Promise<void>;
+  /** Whether it could take a turn right now, and if not, why. */
+  health(): Promise<{ isHealthy: boolean; detail?: string }>;
+  /** Runs one turn. The iterator itself never throws: what goes wrong is its terminal event. */
+  runTurn(input: TurnInput): AsyncIterable<RuntimeEvent>;
+  /** Ends the turn with the failure `aborted` within two seconds; does nothing when it is over. */
+  abort(turnId: string): Promise<void>;
+  /** Makes the files stand still for a snapshot, between turns; the returned function ends that. */
+  quiesce(): Promise<() => Promise<void>>;
+  /** Lets go of everything. May be called at any time and more than once. */
+  stop(): Promise<void>;
+  /** What not to save, below the conversation's folder (`workspace/...`, `state/...`). */
+  snapshotExcludes(): Excludes;
+}
+
+/** A kind of runtime, as the registry lists it. */
+export type RuntimeKind = {
+  /** Reads the kind's own settings. @throws ConfigError */
+  configure(environment: Environment): (context: RuntimeContext) => Runtime;
+};
