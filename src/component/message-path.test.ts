@@ -1,0 +1,29 @@
+/** The path of one message through the component, with a worker that is only a pair of credentials. */
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { configureAgent, enqueue, queueStats, startComponent, startWorker } from "./setup.test-kit.js";
+
+describe("one message", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("is enqueued, claimed, streamed and completed", async () => {
+    const t = startComponent();
+    await configureAgent(t);
+    const worker = await startWorker(t);
+    const messageId = await enqueue(t, "c");
+    expect((await worker.inbox()).work).not.toBeNull();
+    const claim = await worker.claim();
+    expect(claim).toMatchObject({ messageId, conversationId: "c", generation: 1, attempt: 1 });
+    if (claim === null) throw new Error("nothing claimed");
+    expect((await worker.hydrate(claim)).snapshot).toBeNull();
+    await worker.stream(claim, 0, "hel");
+    expect(await worker.stream(claim, 0, "hello")).toEqual({ length: 5 });
+    expect(await worker.complete(claim, "hello")).toBe(true);
+    expect(await worker.complete(claim, "hello")).toBe(true);
+    expect(await queueStats(t)).toEqual({ queuedReady: 0, queued: 0, processing: 0, done: 1, deadLetter: 0 });
+  });
+});
