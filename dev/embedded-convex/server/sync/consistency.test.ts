@@ -1,0 +1,107 @@
+/** What every transition promises: all results of one moment, never back in time, whatever is committed meanwhile. */
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { BaseConvexClient } from "convex/browser";
+import { eventually } from "../testing/eventually.js";
+import { recordingConstructor, startCounterBackend, type CounterBackend } from "../testing/start-counter-backend.js";
+
+let backend: CounterBackend;
+beforeEach(async () => {
+  backend = await startCounterBackend();
+  // Moves one from a to b, so that their sum stays 0 at every commit.
+  backend.engine.functionTable.set("counters:move", {
+    kind: "mutation",
+    isPublic: true,
+    run: ({ read, write }) => {
+      write("a", read("a") - 1);
+      write("b", read("b") + 1);
+      return read("b");
+    },
+  });
+});
+afterEach(async () => {
+  await backend.close();
+});
+
+function observer(): { client: BaseConvexClient; states: { a: number; b: number }[] } {
+  const states: { a: number; b: number }[] = [];
+  const client: BaseConvexClient = new BaseConvexClient(
+    backend.cloudUrl,
+    () => {
+      const [a, b] = ["a", "b"].map((name) => client.localQueryResult("counters:get", { name }));
+      if (typeof a === "number" && typeof b === "number") states.push({ a, b });
+    },
+    { webSocketConstructor: recordingConstructor().constructor, logger: false },
+  );
+  client.subscribe("counters:get", { name: "a" });
+  client.subscribe("counters:get", { name: "b" });
+  return { client, states };
+}
+
+describe("transitions", () => {
+  it("show all queries at the same commit, in order, while several clients write", async () => {
+    const observers = Array.from({ length: 3 }, observer);
+    await eventually(() => expect(observers.every(({ states }) => states.length > 0)).toBe(true));
+    const http = backend.httpClient();
+    const writes: Promise<unknown>[] = [];
+    for (let round = 0; round < 30; round++) {
+      for (const { client } of observers) writes.push(client.mutation("counters:move", {}));
+      writes.push(http.mutation("counters:move" as never, {} as never));
+      await writes.at(-1);
+    }
+    await Promise.all(writes);
+    await eventually(() => expect(observers.map(({ states }) => states.at(-1)?.b)).toEqual([120, 120, 120]));
+    for (const { client, states } of observers) {
+      expect(states.filter(({ a, b }) => a + b !== 0)).toEqual([]);
+      expect(states.filter(({ b }, index) => b < (states[index - 1]?.b ?? 0))).toEqual([]);
+      await client.close();
+    }
+  });
+
+  it("go on while commits come faster than queries run", async () => {
+    const { client, states } = observer();
+    await eventually(() => expect(states).toHaveLength(1));
+    let isWriting = true;
+    const writing = (async () => {
+      while (isWriting) {
+        backend.engine.add("a", 1);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    await eventually(() => expect(states.length).toBeGreaterThan(10));
+    expect(await client.mutation("counters:add", { name: "b" })).toBe(1);
+    expect(states.at(-1)?.b).toBe(1);
+    isWriting = false;
+    await writing;
+    await client.close();
+  });
+
+  it("hold up no other query for long when a mutation of the same client takes its time", async () => {
+    const { client, states } = observer();
+    await eventually(() => expect(states).toHaveLength(1));
+    const slow = client.mutation("counters:add", { name: "slow", delayMs: 3_000 });
+    await eventually(() => expect(backend.engine.runs.get("counters:add")).toBe(1));
+    // The engine is serialized, so only a commit from outside a transaction can come now; it must be shown before the mutation ends.
+    let isDone = false;
+    void slow.then(() => (isDone = true));
+    backend.engine.call = async (call) => {
+      if (call.path === "counters:get") {
+        const value = 42;
+        return {
+          success: true,
+          kind: "query",
+          value,
+          logLines: [],
+          readSet: new Set(),
+          ts: backend.engine.latestTs(),
+          journal: null,
+        };
+      }
+      throw new Error("unexpected");
+    };
+    backend.engine.add("a", 42);
+    await eventually(() => expect(states.at(-1)?.a).toBe(42));
+    expect(isDone).toBe(false);
+    await slow;
+    await client.close();
+  });
+});
