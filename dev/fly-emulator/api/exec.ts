@@ -1,5 +1,6 @@
 /** Running a command in a machine: in its root directory, with its environment, while it runs. */
 import { spawn } from "node:child_process";
+import { kill } from "../machines/process-members.mjs";
 import { ApiError, failedPrecondition, invalidArgument } from "../model/errors.js";
 import { type JsonObject } from "../model/json.js";
 import { MACHINE, ok, type ApiRequest, type ApiResponse, type Route, type Services } from "./route.js";
@@ -56,9 +57,10 @@ function run(
   options: { cwd: string; env: Record<string, string>; stdin: string; timeoutMs: number },
 ): Promise<JsonObject> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: options.cwd, env: options.env, stdio: "pipe" });
+    // A group of its own, so that the time-out ends whatever the command started, too.
+    const child = spawn(command, args, { cwd: options.cwd, env: options.env, stdio: "pipe", detached: true });
     const timer = setTimeout(() => {
-      child.kill("SIGKILL");
+      if (child.pid !== undefined) kill(-child.pid, "SIGKILL");
       reject(new ApiError(408, `deadline_exceeded: the command ran longer than ${options.timeoutMs / 1_000} s`));
     }, options.timeoutMs);
     const stdout = collect(child.stdout);
