@@ -1,0 +1,47 @@
+/** Where the search for unused files, exports and dependencies (`npm run check:unused`) begins, and what it cannot see. */
+import type { KnipConfig } from "knip";
+
+const config: KnipConfig = {
+  // An export that its own file uses too may be there for a reader or a test to come; one that nobody uses may not.
+  ignoreExportsUsedInFile: true,
+  // Written by code generation; it mentions every module, which would make every module look used.
+  ignore: ["**/_generated/**"],
+  // Style sheets name packages too.
+  compilers: {
+    css: (text: string) => [...text.matchAll(/@import\s+("[^"]+")/g)].map(([, name]) => `import ${name};`).join("\n"),
+  },
+  workspaces: {
+    ".": {
+      entry: [
+        "src/{client,react}/index.ts",
+        "src/test.ts",
+        "src/component/{convex.config,schema,lib,http,crons}.ts",
+        "src/component/**/{public,internal}.ts",
+        "dev/*/{main,index}.ts",
+        "dev/*/check/main.ts",
+        "dev/*/fixtures/**/*.ts",
+        "dev/package-check/app/**/*.{ts,js}",
+        "example/scripts/*.ts",
+        "test/bench/*.ts",
+        "test/*/vitest.config.ts",
+      ],
+      project: [
+        "src/**/*.{ts,tsx}",
+        "dev/**/*.{ts,mjs,js}",
+        "test/**/*.ts",
+        "example/**/*.{ts,tsx,mjs,css}",
+        "*.{js,ts}",
+      ],
+      next: { entry: ["example/next.config.ts", "example/app/**/{page,layout,error,not-found}.tsx"] },
+      postcss: { config: ["example/postcss.config.mjs"] },
+      // Programs that dev/package-check starts by name.
+      ignoreDependencies: ["@arethetypeswrong/cli", "publint"],
+    },
+    "worker-image": {
+      entry: ["src/main.ts", "build.mjs"],
+      project: ["src/**/*.ts", "*.mjs"],
+    },
+  },
+};
+
+export default config;
