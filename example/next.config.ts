@@ -12,6 +12,8 @@ if (existsSync(environmentFile)) process.loadEnvFile(environmentFile);
 
 const nextConfig: NextConfig = {
   reactStrictMode: true,
+  // `npm run typecheck` checks the same types; who only wants to see the example run does not wait for it again.
+  typescript: { ignoreBuildErrors: process.env["EXAMPLE_SKIP_TYPECHECK"] === "1" },
   poweredByHeader: false,
   devIndicators: false,
   // The package itself and all that is installed lie above this folder.
