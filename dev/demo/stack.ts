@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ConvexHttpClient } from "convex/browser";
 import { api } from "../../example/convex/_generated/api.js";
-import { generateKeys, type ExampleKeys } from "../../example/scripts/generate-keys.js";
+import { generateKeys, type ExampleKeys } from "../../example/scripts/keys.js";
 import type { ScalingPolicy } from "../../src/shared/provider-config.js";
 import { startEmbeddedConvex, type EmbeddedConvex } from "../embedded-convex/start.js";
 import { startFlyEmulator, type FlyEmulator, type FlyEmulatorOptions } from "../fly-emulator/index.js";
