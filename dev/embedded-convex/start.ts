@@ -46,7 +46,7 @@ export async function startEmbeddedConvex(options: EmbeddedConvexOptions): Promi
   const { projectDirectory, dataDirectory, env, maxUploadBytes } = options;
   const log = options.log ?? (() => undefined);
   const adminKey = options.adminKey ?? generateAdminKey();
-  const { cloudUrl, siteUrl, engine, setEnv, close } = await startServers({
+  const servers = await startServers({
     port: options.port ?? 0,
     sitePort: options.sitePort ?? 0,
     adminKey,
@@ -55,5 +55,5 @@ export async function startEmbeddedConvex(options: EmbeddedConvexOptions): Promi
     openEngine: async (urls) =>
       await createEngine({ projectDirectory, dataDirectory, ...urls, log, ...(env === undefined ? {} : { env }) }),
   });
-  return { cloudUrl, siteUrl, adminKey, engine, setEnv, close };
+  return { ...servers, adminKey };
 }

@@ -36,6 +36,10 @@ async function call(
 }
 const admin = () => ({ headers: { authorization: `Convex ${backend.adminKey}` } });
 
+// vitest gives these the type any.
+const anything = (type: unknown): unknown => expect.any(type);
+const matching = (pattern: RegExp): unknown => expect.stringMatching(pattern);
+
 describe("ConvexHttpClient", () => {
   it("queries, mutates and acts, with values of every type", async () => {
     const client = backend.httpClient();
@@ -62,10 +66,12 @@ describe("ConvexHttpClient", () => {
 
   it("reads several queries at one time, and is told when that time is gone", async () => {
     const client = backend.httpClient();
-    expect(await client.consistentQuery(get, { name: "t1" })).toBe(0);
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- experimental, and yet what asks these endpoints
+    const read = async (name: string) => await client.consistentQuery(get, { name });
+    expect(await read("t1")).toBe(0);
     backend.engine.add("t2", 1);
-    expect(await client.consistentQuery(get, { name: "t1" })).toBe(0);
-    await expect(client.consistentQuery(get, { name: "t2" })).rejects.toThrow(/has changed since/);
+    expect(await read("t1")).toBe(0);
+    await expect(read("t2")).rejects.toThrow(/has changed since/);
   });
 });
 
@@ -122,7 +128,7 @@ describe("plain HTTP callers", () => {
   it.each(mistakes)("are told what is wrong with %s (%i)", async (path, status, body) => {
     const answer = await call(path, body);
     expect(answer.status).toBe(status);
-    expect(answer.body).toEqual({ code: expect.any(String), message: expect.stringMatching(/\.$/) });
+    expect(answer.body).toEqual({ code: anything(String), message: matching(/\.$/) });
   });
 
   it("find out that the backend is there", async () => {
@@ -171,7 +177,7 @@ describe("administration", () => {
     expect((await call("/api/query", system, admin())).status).toBe(200);
     const inner = { path: "inner:hello", componentPath: "inner", args: {} };
     expect((await call("/api/function", inner)).body).toMatchObject({
-      errorMessage: expect.stringMatching(/admin key/),
+      errorMessage: matching(/admin key/),
     });
     expect((await call("/api/function", inner, admin())).body).toMatchObject({ value: "hello from inside" });
   });

@@ -102,7 +102,10 @@ function toWebStream(request: IncomingMessage): ReadableStream<Uint8Array> {
 async function rejectionOf(signal: AbortSignal): Promise<never> {
   signal.throwIfAborted();
   return await new Promise<never>((_resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    const onAbort = () => {
+      reject(signal.reason instanceof Error ? signal.reason : new Error("The HTTP action was aborted."));
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
   });
 }
 

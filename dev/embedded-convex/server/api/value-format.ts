@@ -1,5 +1,5 @@
 /** The forms in which results leave the HTTP API: Convex's JSON encoding, or plain JSON for callers that are no Convex clients. Pure. */
-import { jsonToConvex, type JSONValue, type Value } from "convex/values";
+import { CommitTsPlaceholder, jsonToConvex, type JSONValue, type Value } from "convex/values";
 import { HttpError } from "../http/http-error.js";
 
 export type ValueFormat = "convex_encoded_json" | "json";
@@ -21,10 +21,11 @@ function plain(value: Value): JSONValue {
   if (typeof value === "number" && !Number.isFinite(value)) return String(value);
   if (value instanceof ArrayBuffer) return Buffer.from(value).toString("base64");
   if (Array.isArray(value)) return value.map(plain);
-  if (typeof value === "object" && value !== null) {
+  // The placeholder stands for a commit's time while the commit is being made; what has been stored has none.
+  if (typeof value === "object" && value !== null && !(value instanceof CommitTsPlaceholder)) {
     const fields: Record<string, JSONValue> = {};
     for (const [name, field] of Object.entries(value)) if (field !== undefined) fields[name] = plain(field);
     return fields;
   }
-  return value;
+  return value instanceof CommitTsPlaceholder ? null : value;
 }

@@ -85,7 +85,7 @@ describe("custom JWT providers", () => {
     const caller = await authenticator([customJwt()]).fromHeader(`Bearer ${token}`);
     expect(caller).toEqual({
       kind: "user",
-      expiresAt: expect.any(Number),
+      expiresAt: expect.any(Number) as unknown,
       identity: {
         tokenIdentifier: `${ISSUER}|user-1`,
         issuer: ISSUER,

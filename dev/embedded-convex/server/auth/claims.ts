@@ -52,9 +52,7 @@ export function identityFromCustomClaims(issuer: string, subject: string, payloa
 
 function withIdentifier(issuer: string, subject: string, attributes: Claims): UserIdentity {
   // Last, so that no claim can pretend to be another user.
-  const identity = { ...attributes, tokenIdentifier: `${issuer}|${subject}`, issuer, subject };
-  // Claims are JSON, which is what the open part of UserIdentity holds; its type cannot be derived from unknown values.
-  return identity as UserIdentity;
+  return { ...attributes, tokenIdentifier: `${issuer}|${subject}`, issuer, subject };
 }
 
 function flatten(target: Claims, path: string, value: unknown): void {

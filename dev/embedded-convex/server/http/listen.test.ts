@@ -25,7 +25,7 @@ describe("a port", () => {
     const first = await listenOnLoopback(0, handlers);
     const error: unknown = await listenOnLoopback(first.port, handlers).catch((refusal: unknown) => refusal);
     expect(error).toBeInstanceOf(PortTakenError);
-    expect(error).toMatchObject({ port: first.port, hint: expect.stringMatching(/another port/) });
+    expect(error).toMatchObject({ port: first.port, hint: expect.stringMatching(/another port/) as unknown });
     expect(String(error)).toContain(`Port ${first.port} is already in use.`);
     await first.close(0);
   });

@@ -139,6 +139,22 @@ describe("a user's token", () => {
     await eventually(() => expect(users.map(({ subjects }) => subjects.at(-1))).toEqual(["ada", "bob", "ada"]));
     expect(backend.syncLoad()).toEqual({ sockets: 3, queries: 2 });
   });
+
+  it("can be refreshed without losing sight of anything", async () => {
+    const { client, subjects } = watchIdentity();
+    const counts: number[] = [];
+    client.onUpdate(get, { name: "a" }, (value) => counts.push(value));
+    for (let refresh = 1; refresh <= 3; refresh++) {
+      const changes: boolean[] = [];
+      client.setAuth(
+        async () => await token("ada"),
+        (isAuthenticated) => changes.push(isAuthenticated),
+      );
+      await eventually(() => expect([changes[0], subjects.at(-1)]).toEqual([true, "ada"]));
+      backend.engine.add("a", 1);
+      await eventually(() => expect(counts.at(-1)).toBe(refresh));
+    }
+  });
 });
 
 describe("the admin key over the WebSocket", () => {

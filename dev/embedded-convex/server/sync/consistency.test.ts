@@ -1,8 +1,12 @@
 /** What every transition promises: all results of one moment, never back in time, whatever is committed meanwhile. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { BaseConvexClient } from "convex/browser";
+import { makeFunctionReference } from "convex/server";
 import { eventually } from "../testing/eventually.js";
 import { recordingConstructor, startCounterBackend, type CounterBackend } from "../testing/start-counter-backend.js";
+
+const move = makeFunctionReference<"mutation", Record<string, never>, number>("counters:move");
 
 let backend: CounterBackend;
 beforeEach(async () => {
@@ -45,7 +49,7 @@ describe("transitions", () => {
     const writes: Promise<unknown>[] = [];
     for (let round = 0; round < 30; round++) {
       for (const { client } of observers) writes.push(client.mutation("counters:move", {}));
-      writes.push(http.mutation("counters:move" as never, {} as never));
+      writes.push(http.mutation(move, {}));
       await writes.at(-1);
     }
     await Promise.all(writes);
@@ -60,17 +64,17 @@ describe("transitions", () => {
   it("go on while commits come faster than queries run", async () => {
     const { client, states } = observer();
     await eventually(() => expect(states).toHaveLength(1));
-    let isWriting = true;
+    const stop = new AbortController();
     const writing = (async () => {
-      while (isWriting) {
+      while (!stop.signal.aborted) {
         backend.engine.add("a", 1);
-        await new Promise((resolve) => setImmediate(resolve));
+        await nextTurn();
       }
     })();
     await eventually(() => expect(states.length).toBeGreaterThan(10));
     expect(await client.mutation("counters:add", { name: "b" })).toBe(1);
     expect(states.at(-1)?.b).toBe(1);
-    isWriting = false;
+    stop.abort();
     await writing;
     await client.close();
   });

@@ -80,6 +80,16 @@ describe("a live query", () => {
     expect(told).toBe(2);
   });
 
+  it("goes on telling a watcher that watched twice and let go once", () => {
+    const world = new World();
+    const onStale = () => undefined;
+    const stop = world.query.watch(onStale);
+    world.query.watch(onStale);
+    stop();
+    stop();
+    expect(world.query.isWatched).toBe(true);
+  });
+
   it("is out of date after more commits during one run than it can remember", async () => {
     const world = new World();
     const first = world.query.settle(world.ts);

@@ -24,17 +24,22 @@ const MAX_COMMITS_DURING_RUN = 256;
 /** Every wait is for a run that began after the question, except the first: so the second answer is always new enough. */
 const MAX_WAITS = 3;
 
+interface EventsDuringRun {
+  commits: Commit[];
+  isInvalidated: boolean;
+}
+
 const NOT_A_COMMIT = 0n;
 
 export class LiveQuery {
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Set<{ onStale: () => void }>();
   #outcome: QueryOutcome | null = null;
   #readSet: unknown = null;
   /** The first commit that made the outcome out of date; 0 when it was something else, which no timestamp tells. */
   #staleSince: bigint | null = null;
   #running: Promise<void> | null = null;
-  #commitsDuringRun: Commit[] = [];
-  #invalidatedDuringRun = false;
+  /** What happened since the run in progress began. */
+  #during: EventsDuringRun = { commits: [], isInvalidated: false };
 
   constructor(
     private readonly environment: QueryEnvironment,
@@ -52,8 +57,10 @@ export class LiveQuery {
 
   /** @param onStale Is called once each time the result goes out of date. */
   watch(onStale: () => void): () => void {
-    this.#watchers.add(onStale);
-    return () => this.#watchers.delete(onStale);
+    // One entry for each call: a socket that changes its token watches with the same function before it lets go of the first watch.
+    const watcher = { onStale };
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
   }
 
   /** The newest outcome, if there is one, and through which commit it is known to be true. */
@@ -80,16 +87,14 @@ export class LiveQuery {
   }
 
   onCommit(commit: Commit): void {
-    if (this.#running !== null) {
-      if (this.#commitsDuringRun.length < MAX_COMMITS_DURING_RUN) this.#commitsDuringRun.push(commit);
-      else this.#commitsDuringRun[MAX_COMMITS_DURING_RUN - 1] = commit;
-    }
+    if (this.#running !== null && this.#during.commits.length < MAX_COMMITS_DURING_RUN)
+      this.#during.commits.push(commit);
     this.#check(commit);
   }
 
   /** For changes that are no commits, such as of environment variables. */
   invalidate(): void {
-    if (this.#running !== null) this.#invalidatedDuringRun = true;
+    if (this.#running !== null) this.#during.isInvalidated = true;
     if (this.#outcome !== null && this.#staleSince === null) this.#markStale(NOT_A_COMMIT);
   }
 
@@ -100,12 +105,12 @@ export class LiveQuery {
 
   #markStale(since: bigint): void {
     this.#staleSince = since;
-    for (const watcher of [...this.#watchers]) watcher();
+    for (const { onStale } of [...this.#watchers]) onStale();
   }
 
   async #run(): Promise<void> {
-    this.#commitsDuringRun = [];
-    this.#invalidatedDuringRun = false;
+    const during: EventsDuringRun = { commits: [], isInvalidated: false };
+    this.#during = during;
     const result = await this.environment.run(this.journal);
     const fields = encodeFields(result);
     this.#outcome = {
@@ -116,15 +121,13 @@ export class LiveQuery {
     };
     this.#readSet = result.readSet;
     this.#staleSince = null;
-    const commits = this.#commitsDuringRun;
-    this.#commitsDuringRun = [];
-    if (this.#invalidatedDuringRun) {
+    if (during.isInvalidated) {
       this.#markStale(NOT_A_COMMIT);
-    } else if (commits.length === MAX_COMMITS_DURING_RUN) {
-      // Some were not kept. The oldest that the run did not see may have been one that matters.
+    } else if (during.commits.length === MAX_COMMITS_DURING_RUN) {
+      // Some were not kept, and any of them may be one that matters.
       this.#markStale(result.ts + 1n);
     } else {
-      for (const commit of commits) this.#check(commit);
+      for (const commit of during.commits) this.#check(commit);
     }
   }
 }

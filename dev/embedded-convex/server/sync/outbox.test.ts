@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
+import { textOf } from "./frames.js";
 import { eventually } from "../testing/eventually.js";
 import { Outbox } from "./outbox.js";
 
@@ -68,7 +69,7 @@ describe("an outbox", () => {
     "splits large transitions only for clients that can join them (%s)",
     async (supportsChunks) => {
       const frames: string[] = [];
-      client.on("message", (data) => frames.push(String(data)));
+      client.on("message", (data) => frames.push(textOf(data)));
       const json = JSON.stringify({ type: "Transition", text: 'ä"😀'.repeat(1_200_000) });
       outboxFor(supportsChunks).sendTransition(json);
       await eventually(() => {

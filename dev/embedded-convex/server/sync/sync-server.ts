@@ -1,8 +1,9 @@
 /** The WebSocket endpoint: accepts sockets, keeps them alive, notices dead ones, and gives each its session. */
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { WebSocketServer, type RawData, type WebSocket } from "ws";
+import { WebSocketServer, type WebSocket } from "ws";
 import { MAX_ARGUMENT_BYTES } from "../http/body.js";
+import { textOf } from "./frames.js";
 import { Outbox } from "./outbox.js";
 import { SyncSession, type CloseCode, type SessionDependencies } from "./session.js";
 
@@ -106,11 +107,6 @@ function supportsChunks(clientVersion: string | undefined): boolean {
   if (major === undefined || minor === undefined) return false;
   const [firstMajor = 0, firstMinor = 0] = FIRST_WITH_CHUNKS;
   return Number(major) > firstMajor || (Number(major) === firstMajor && Number(minor) >= firstMinor);
-}
-
-function textOf(data: RawData): string {
-  if (Buffer.isBuffer(data)) return data.toString("utf8");
-  return Array.isArray(data) ? Buffer.concat(data).toString("utf8") : Buffer.from(data).toString("utf8");
 }
 
 async function closeSocket(socket: WebSocket, code: CloseCode, reason: string): Promise<void> {

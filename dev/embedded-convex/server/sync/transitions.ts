@@ -117,6 +117,10 @@ export class Transitions {
     this.#querySet.close();
   }
 
+  #isClosed(): boolean {
+    return this.#closed;
+  }
+
   #want(): void {
     this.#wanted = true;
     if (!this.#working && !this.#closed) void this.#work();
@@ -130,7 +134,7 @@ export class Transitions {
         await nextTurn();
         await this.connection.ready();
         this.#wanted = false;
-        if (!this.#closed) await this.#transition();
+        await this.#transition();
       }
     } catch (error) {
       this.onError(error);
@@ -140,6 +144,7 @@ export class Transitions {
   }
 
   async #transition(): Promise<void> {
+    if (this.#isClosed()) return;
     const next = { ...this.#received };
     const owed = this.#owed;
     this.#owed = null;
@@ -148,7 +153,7 @@ export class Transitions {
     if (next.identity !== this.#sent.identity) this.#querySet.changeCaller(this.#caller);
 
     const snapshot = await this.#settledSnapshot();
-    if (this.#closed) return;
+    if (this.#isClosed()) return;
     const isUnchanged = snapshot.changes.length === 0 && removed.length === 0;
     if (isUnchanged && owed === null) return;
     const ts = latest(snapshot.ts, this.#sent.ts, owed !== null && owed > this.liveQueries.latestTs ? owed : 0n);
@@ -166,7 +171,7 @@ export class Transitions {
     for (let round = 1; ; round++) {
       await this.#querySet.settle(goal);
       await this.#waitForMutation();
-      if (this.#closed) return { ts: goal, newestTs: goal, changes: [] };
+      if (this.#isClosed()) return { ts: goal, newestTs: goal, changes: [] };
       const snapshot = this.#querySet.snapshot(goal);
       if (snapshot.newestTs <= snapshot.ts || round === MAX_ROUNDS) return snapshot;
       goal = snapshot.newestTs;

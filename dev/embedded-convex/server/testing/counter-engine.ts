@@ -15,7 +15,7 @@ interface Context {
   write(name: string, value: number): void;
   names(): string[];
   log(line: string): void;
-  env: Readonly<Record<string, string>>;
+  env: ReadonlyMap<string, string>;
 }
 
 interface CounterFunction {
@@ -40,7 +40,7 @@ export interface CounterEngine extends Engine {
 
 export function makeCounterEngine(): CounterEngine {
   const counters = new Map<string, number>();
-  const env: Record<string, string> = {};
+  const env = new Map<string, string>();
   const listeners = new Set<(commit: Commit) => void>();
   const files = new Map<string, StoredFile>();
   const tokens = new Set<string>();
@@ -72,7 +72,7 @@ export function makeCounterEngine(): CounterEngine {
     ["counters:whoami", { kind: "query", isPublic: true, run: ({ call }) => (call.identity ?? null) as JSONValue }],
     [
       "counters:variable",
-      { kind: "query", isPublic: true, run: (context) => context.env[String(context.args["name"])] ?? null },
+      { kind: "query", isPublic: true, run: (context) => context.env.get(String(context.args["name"])) ?? null },
     ],
     ["counters:secret", { kind: "query", isPublic: false, run: () => "for admins" }],
     [
@@ -197,10 +197,10 @@ export function makeCounterEngine(): CounterEngine {
       return (order === "desc" ? rows.reverse() : rows).slice(0, limit);
     },
     env: {
-      list: () => ({ ...env }),
+      list: () => Object.fromEntries(env),
       set: async (name, value) => {
-        if (value === undefined) delete env[name];
-        else env[name] = value;
+        if (value === undefined) env.delete(name);
+        else env.set(name, value);
       },
     },
     storage: {

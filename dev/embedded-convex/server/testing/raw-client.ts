@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { expect } from "vitest";
 import { WebSocket } from "ws";
+import { textOf } from "../sync/frames.js";
 import { eventually } from "./eventually.js";
 
 export interface ServerMessage {
@@ -14,7 +15,7 @@ export class RawClient {
   closed: { code: number; reason: string } | null = null;
 
   constructor(readonly socket: WebSocket) {
-    socket.on("message", (data) => this.messages.push(JSON.parse(String(data)) as ServerMessage));
+    socket.on("message", (data) => this.messages.push(JSON.parse(textOf(data)) as ServerMessage));
     socket.on("close", (code, reason) => (this.closed = { code, reason: String(reason) }));
   }
 
