@@ -12,7 +12,7 @@ export const FLOORS = [
   ["agents", "identity", "secrets", "audit"],
   ["conversations", "queue"],
   ["workers", "snapshots"],
-  ["pool", "outbox", "channels", "schedules", "skills", "userAgents"],
+  ["pool", "outbox", "channels", "schedules", "skills", "console", "retention"],
 ];
 
 /** Adapters to the clouds. They know no domain, and only the pool knows them. */

@@ -17,5 +17,8 @@ export function equalDigests(left: string, right: string): boolean {
 /** 256 random bits in base64url. Only for actions: in queries and mutations randomness is seeded. */
 export function randomToken(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(32));
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
 }

@@ -37,7 +37,13 @@ export async function enqueue(
   t: Harness,
   conversationId: string,
   messageText = "hi",
-  options: { agentKey?: string; priority?: number; scheduledFor?: number; maxAttempts?: number; externalMessageId?: string } = {},
+  options: {
+    agentKey?: string;
+    priority?: number;
+    scheduledFor?: number;
+    maxAttempts?: number;
+    externalMessageId?: string;
+  } = {},
 ): Promise<string> {
   const { agentKey = "a", externalMessageId, ...rest } = options;
   return await t.action(
@@ -91,8 +97,7 @@ export async function startWorker(t: Harness, options?: TestWorkerOptions) {
       ),
     fail: async (claimed: Claimed, errorMessage = "boom", retryable = true) =>
       await t.action(async (ctx) => await ctx.runMutation(lib.fail, { ...of(claimed), errorMessage, retryable })),
-    release: async (claimed: Claimed) =>
-      await t.action(async (ctx) => await ctx.runMutation(lib.release, of(claimed))),
+    release: async (claimed: Claimed) => await t.action(async (ctx) => await ctx.runMutation(lib.release, of(claimed))),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Where machines come from and how many there may be, as stored once per pool: validators, defaults and limits. */
 import { v, type Infer } from "convex/values";
+import { vIsolation } from "./scope.js";
 
 export const vProviderConfig = v.object({
   /** `fly`: Fly Machines. `local`: the same API at the URL bound to `AGENT_FACTORY_LOCAL_PROVIDER_URL`. */
@@ -30,7 +31,7 @@ export const vScalingPolicy = v.object({
   /** Idle workers kept beyond what messages need. */
   warmWorkers: v.number(),
   conversationsPerWorker: v.number(),
-  isolation: v.union(v.literal("conversation"), v.literal("user"), v.literal("agent"), v.literal("shared")),
+  isolation: vIsolation,
   /** Machines started by one reconcile at most. */
   spawnStep: v.number(),
   /** An idle worker beyond `minWorkers` and `warmWorkers` is drained after this long. */

@@ -90,11 +90,17 @@ export const vEnrollment = v.object({
 });
 export type Enrollment = Infer<typeof vEnrollment>;
 
-type Definition = { type: "query" | "mutation"; args: PropertyValidators; returns: Validator<unknown, "required", string> };
+type Definition = {
+  type: "query" | "mutation";
+  args: PropertyValidators;
+  returns: Validator<unknown, "required", string>;
+};
 const query = <A extends PropertyValidators, R extends Validator<unknown, "required", string>>(args: A, returns: R) =>
   ({ type: "query", args, returns }) as const;
-const mutation = <A extends PropertyValidators, R extends Validator<unknown, "required", string>>(args: A, returns: R) =>
-  ({ type: "mutation", args, returns }) as const;
+const mutation = <A extends PropertyValidators, R extends Validator<unknown, "required", string>>(
+  args: A,
+  returns: R,
+) => ({ type: "mutation", args, returns }) as const;
 
 /** Every worker function: kind, `args` and `returns` validators. Keys are the names `exposeApi` gives them. */
 export const WORKER_PROTOCOL = {
@@ -103,7 +109,10 @@ export const WORKER_PROTOCOL = {
    * Idempotent for the same token; refused for another one.
    */
   workerEnroll: mutation({ ...credentials, enrollmentCredential: v.string() }, vEnrollment),
-  workerRotateToken: mutation({ ...credentials, newWorkerToken: v.string() }, v.object({ tokenLifetimeMs: v.number() })),
+  workerRotateToken: mutation(
+    { ...credentials, newWorkerToken: v.string() },
+    v.object({ tokenLifetimeMs: v.number() }),
+  ),
   /** The reactive query a worker subscribes to instead of polling. */
   workerInbox: query({ ...credentials, wantsWork: v.boolean() }, vInbox),
   workerClaim: mutation({ ...credentials, conversationId: v.optional(v.string()) }, v.union(vClaim, v.null())),

@@ -49,6 +49,7 @@ import type * as queue_enqueue from "../queue/enqueue.js";
 import type * as queue_head from "../queue/head.js";
 import type * as queue_internal from "../queue/internal.js";
 import type * as queue_lane from "../queue/lane.js";
+import type * as queue_leases from "../queue/leases.js";
 import type * as queue_liveness from "../queue/liveness.js";
 import type * as queue_messages from "../queue/messages.js";
 import type * as queue_public from "../queue/public.js";
@@ -131,6 +132,7 @@ const fullApi: ApiFromModules<{
   "queue/head": typeof queue_head;
   "queue/internal": typeof queue_internal;
   "queue/lane": typeof queue_lane;
+  "queue/leases": typeof queue_leases;
   "queue/liveness": typeof queue_liveness;
   "queue/messages": typeof queue_messages;
   "queue/public": typeof queue_public;

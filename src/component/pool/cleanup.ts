@@ -63,13 +63,17 @@ export async function cleanUpProvider(ctx: ActionCtx, poolKey: string): Promise<
     report.machinesDeleted = report.machineIdsDeleted.length;
   }
   const deleted = new Set(report.machineIdsDeleted);
-  report.machineIdsRemaining = machines.map(({ machineId }) => machineId).filter((machineId) => !deleted.has(machineId));
+  report.machineIdsRemaining = machines
+    .map(({ machineId }) => machineId)
+    .filter((machineId) => !deleted.has(machineId));
   report.machinesRemaining = report.machineIdsRemaining.length;
   const foreign = machines.filter(({ metadata }) => !hasMetadata(metadata, owned)).length;
-  if (foreign > 0) report.warnings.push(`${foreign} machines of this app belong to something else and were left alone.`);
+  if (foreign > 0)
+    report.warnings.push(`${foreign} machines of this app belong to something else and were left alone.`);
   const unattached = volumes.filter(({ attachedMachineId }) => attachedMachineId === null).length;
   // This version creates no volumes, so none can be proven to be its own.
-  if (unattached > 0) report.warnings.push(`${unattached} volumes are attached to no machine. Delete them with deleteFlyVolume.`);
+  if (unattached > 0)
+    report.warnings.push(`${unattached} volumes are attached to no machine. Delete them with deleteFlyVolume.`);
   return report;
 }
 

@@ -1,12 +1,12 @@
 /** The database steps of the reconcile, and the reconcile as enqueue and deadlines schedule it. */
 import { v } from "convex/values";
 import { vProviderConfig, vScalingPolicy } from "../../shared/provider-config.js";
+import { vIsolation, vScope } from "../../shared/scope.js";
 import { vNullableNumber, vNullableString, vWorkerStatus } from "../../shared/views.js";
 import { internal } from "../_generated/api.js";
 import { internalAction, internalMutation, internalQuery } from "../functions.js";
 import { recoverExpired, wakeDueLanes } from "../queue/recovery.js";
 import { moveWorker, recordMachine } from "../workers/fleet.js";
-import { vScope } from "../workers/tables.js";
 import { reconcilePool } from "./reconcile.js";
 import { commitPlan, finishRun, observe } from "./run.js";
 
@@ -16,7 +16,7 @@ const vPlannedWorker = v.object({
   machineName: v.string(),
   machineId: vNullableString,
   scope: v.union(vScope, v.null()),
-  isolation: vScope.fields.kind,
+  isolation: vIsolation,
   capacity: v.number(),
   load: v.number(),
   statusSince: v.number(),
@@ -84,10 +84,7 @@ export const commit = internalMutation({
     machines: v.array(vObservedMachine),
     tickets: v.array(v.object({ workerId: v.string(), credentialHash: v.string() })),
   },
-  returns: v.union(
-    v.object({ generation: v.number(), steps: v.array(vProviderStep), drained: v.number() }),
-    v.null(),
-  ),
+  returns: v.union(v.object({ generation: v.number(), steps: v.array(vProviderStep), drained: v.number() }), v.null()),
   handler: async (ctx, { poolKey, ...seen }) => await commitPlan(ctx, poolKey, seen),
 });
 

@@ -1,6 +1,10 @@
 /** Turns a spawn intent into a machine's description, and says by what a machine of this pool is recognized. */
 import { DEFAULT_GUEST, type ProviderConfig } from "../../shared/provider-config.js";
-import { DEFAULT_ENROLLMENT_FILE, DEFAULT_FUNCTIONS_MODULE, WORKER_ENVIRONMENT } from "../../shared/worker-environment.js";
+import {
+  DEFAULT_ENROLLMENT_FILE,
+  DEFAULT_FUNCTIONS_MODULE,
+  WORKER_ENVIRONMENT,
+} from "../../shared/worker-environment.js";
 import type { MachineSpec } from "../providers/provider.js";
 
 /** Time a worker gets to leave a turn, upload and say goodbye before its process is killed. */

@@ -4,10 +4,9 @@
  * Level-triggered: it looks at the whole state and never at what happened before, so a lost step is simply planned again.
  */
 import type { ScalingPolicy } from "../../shared/provider-config.js";
+import { isWithinScope, scopeOf, type Isolation, type Scope } from "../../shared/scope.js";
 import type { WorkerStatus } from "../../shared/views.js";
 import type { MachineState, ObservedMachine } from "../providers/provider.js";
-
-export type Scope = { kind: "conversation" | "user" | "agent" | "shared"; key: string };
 
 export type PlannedWorker = {
   workerId: string;
@@ -15,7 +14,7 @@ export type PlannedWorker = {
   machineName: string;
   machineId: string | null;
   scope: Scope | null;
-  isolation: Scope["kind"];
+  isolation: Isolation;
   capacity: number;
   /** Leases it holds. */
   load: number;
@@ -136,7 +135,9 @@ function assignDemand(usable: PlannedWorker[], { waiting, policy }: PlanInput): 
   const groups = new Map<string, number>();
   for (const lane of waiting) {
     const scope = scopeOf(policy.isolation, lane);
-    const taker = bound.find((worker) => mayServe(worker.scope, lane) && (free.get(worker.workerId) ?? 0) > 0);
+    const taker = bound.find(
+      (worker) => worker.scope !== null && isWithinScope(worker.scope, lane) && (free.get(worker.workerId) ?? 0) > 0,
+    );
     if (taker !== undefined) {
       free.set(taker.workerId, (free.get(taker.workerId) ?? 0) - 1);
       wanted.add(taker.workerId);
@@ -230,18 +231,6 @@ export function nextDeadline({ now, policy, workers }: Omit<PlanInput, "waiting"
   // One that has passed was acted upon already, or the policy forbids it (a minimum to keep): waiting for it would spin.
   const ahead = deadlines.filter((deadline) => deadline > now);
   return ahead.length === 0 ? null : Math.min(...ahead);
-}
-
-export function scopeOf(isolation: Scope["kind"], lane: WaitingLane): Scope {
-  if (isolation === "shared") return { kind: "shared", key: "" };
-  if (isolation === "agent") return { kind: "agent", key: lane.agentKey };
-  if (isolation === "user" && lane.consumerUserId !== null) return { kind: "user", key: lane.consumerUserId };
-  return { kind: "conversation", key: lane.conversationId };
-}
-
-function mayServe(scope: Scope | null, lane: WaitingLane): boolean {
-  if (scope === null) return false;
-  return scopeOf(scope.kind, lane).kind === scope.kind && scopeOf(scope.kind, lane).key === scope.key;
 }
 
 function findMachine(worker: PlannedWorker, machines: ObservedMachine[] | null): ObservedMachine | null {

@@ -40,11 +40,7 @@ export async function reconcilePool(ctx: ActionCtx, poolKey: string): Promise<Re
 
 type Tally = Omit<ReconcileReport, "nextRunAt">;
 
-async function lookAndAct(
-  ctx: ActionCtx,
-  poolKey: string,
-  report: Tally,
-): Promise<Omit<Outcome, "startedAt">> {
+async function lookAndAct(ctx: ActionCtx, poolKey: string, report: Tally): Promise<Omit<Outcome, "startedAt">> {
   let seen: Observation = await ctx.runQuery(internal.pool.internal.observation, { poolKey });
   if (seen.sweepDue) {
     await ctx.runMutation(internal.pool.internal.sweep, { poolKey });

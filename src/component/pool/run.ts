@@ -203,7 +203,8 @@ export async function finishRun(ctx: MutationCtx, poolKey: string, outcome: Outc
   }
   if (problem !== undefined) ctx.log.warn("pool.problem", { poolKey, kind: problem.kind, failures });
   // Failing again and again must not become a loop on the bill: the wait grows, up to two minutes.
-  const retryAt = failures === 0 ? null : now + backoffMs(DEFAULT_BACKOFF, failures + 1, unitFromText(`${poolKey}${now}`));
+  const retryAt =
+    failures === 0 ? null : now + backoffMs(DEFAULT_BACKOFF, failures + 1, unitFromText(`${poolKey}${now}`));
   await settleRequest(ctx, poolKey, {
     startedAt: outcome.startedAt,
     nextAt: retryAt ?? outcome.nextAt,

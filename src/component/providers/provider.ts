@@ -56,13 +56,7 @@ export interface Provider {
  * else. `rejected`: the request itself is wrong. `not_found`: no such machine, volume or app.
  */
 export type ProviderErrorKind =
-  | "unauthorized"
-  | "name_taken"
-  | "no_capacity"
-  | "busy"
-  | "ambiguous"
-  | "rejected"
-  | "not_found";
+  "unauthorized" | "name_taken" | "no_capacity" | "busy" | "ambiguous" | "rejected" | "not_found";
 
 export class ProviderError extends Error {
   override name = "ProviderError";

@@ -40,7 +40,8 @@ export async function settleRequest(
   // One that is due already is the run that ends here, or one that died; one ahead of us was asked for meanwhile.
   const pending = row?.scheduledAt !== undefined && row.scheduledAt > Date.now() ? row : null;
   const settled = { poolKey, lastStartedAt };
-  const change = nextAt === null ? null : await schedule(ctx, poolKey, pending && { ...pending, lastStartedAt }, nextAt);
+  const change =
+    nextAt === null ? null : await schedule(ctx, poolKey, pending && { ...pending, lastStartedAt }, nextAt);
   const request =
     change ?? (pending === null ? {} : { scheduledAt: pending.scheduledAt, scheduledId: pending.scheduledId });
   if (row === null) await ctx.db.insert("capacityRequests", definedOnly({ ...settled, ...request }));

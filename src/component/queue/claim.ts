@@ -1,4 +1,5 @@
 /** Gives a worker the next message it may run, under a lease with a generation no earlier lease of the conversation had. */
+import { isWithinScope, type Scope } from "../../shared/scope.js";
 import { internal } from "../_generated/api.js";
 import type { Doc, Id } from "../_generated/dataModel.js";
 import { findAgent } from "../agents/profile.js";
@@ -6,16 +7,15 @@ import type { MutationCtx, QueryCtx } from "../functions.js";
 import { count } from "./counters.js";
 import { ANY_WORKER, LANE_SHARDS, nextLaneState } from "./lane.js";
 import { advanceLane, findHead, findLane } from "./head.js";
+import { leasesOfWorker } from "./leases.js";
 import { findHolder, isHolderLive } from "./liveness.js";
 import { buryMessage } from "./settle.js";
-
-/** Whose messages the claimant may run; `null` for a worker that has not been given to anybody yet. */
-export type ClaimScope = { kind: "conversation" | "user" | "agent" | "shared"; key: string };
 
 export type Claimant = {
   workerId: string;
   poolKey: string;
-  scope: ClaimScope | null;
+  /** Whose messages it may run; `null` for a worker that has not been given to anybody yet. */
+  scope: Scope | null;
   /** Leases it may hold at once. */
   capacity: number;
   runTimeoutMs: number;
@@ -41,10 +41,7 @@ export async function claimNext(
   const holder = await findHolder(ctx, claimant.workerId);
   // A lapsed worker must send a heartbeat first: a lease of a dead epoch would be lost the moment it was made.
   if (holder === null || !isHolderLive(holder, now)) return null;
-  const held = await ctx.db
-    .query("leases")
-    .withIndex("by_worker", (range) => range.eq("workerId", claimant.workerId))
-    .take(claimant.capacity);
+  const held = await leasesOfWorker(ctx, claimant.workerId, claimant.capacity);
   if (held.length >= claimant.capacity) return null;
 
   const candidates: Id<"lanes">[] = await ctx.runQuery(
@@ -81,22 +78,6 @@ function mayClaim({ workerId, scope, poolKey }: Claimant, lane: Doc<"lanes">): b
   if (lane.state !== "ready" || lane.poolKey !== poolKey) return false;
   if (lane.audience !== ANY_WORKER && lane.audience !== workerId) return false;
   return scope === null || isWithinScope(scope, lane);
-}
-
-export function isWithinScope(
-  scope: ClaimScope,
-  lane: { conversationId: string; agentKey: string; consumerUserId?: string },
-): boolean {
-  switch (scope.kind) {
-    case "conversation":
-      return scope.key === lane.conversationId;
-    case "user":
-      return scope.key === lane.consumerUserId;
-    case "agent":
-      return scope.key === lane.agentKey;
-    case "shared":
-      return true;
-  }
 }
 
 async function lease(
@@ -141,7 +122,7 @@ async function lease(
 type CandidateRequest = {
   workerId: string;
   poolKey: string;
-  scope: ClaimScope | null;
+  scope: Scope | null;
   conversationId?: string | undefined;
 };
 

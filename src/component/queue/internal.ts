@@ -1,5 +1,6 @@
 /** Queries and background mutations of the queue that only this component calls. */
 import { v } from "convex/values";
+import { vScope } from "../../shared/scope.js";
 import { internal } from "../_generated/api.js";
 import { internalMutation, internalQuery } from "../functions.js";
 import { findCandidates } from "./claim.js";
@@ -11,13 +12,7 @@ export const claimCandidates = internalQuery({
   args: {
     workerId: v.string(),
     poolKey: v.string(),
-    scope: v.union(
-      v.object({
-        kind: v.union(v.literal("conversation"), v.literal("user"), v.literal("agent"), v.literal("shared")),
-        key: v.string(),
-      }),
-      v.null(),
-    ),
+    scope: v.union(vScope, v.null()),
     conversationId: v.optional(v.string()),
   },
   returns: v.array(v.id("lanes")),

@@ -21,10 +21,7 @@ export function isHolderLive(holder: Doc<"leaseHolders">, now: number): boolean 
  */
 export function isLeaseAlive(lease: Doc<"leases">, holder: Doc<"leaseHolders"> | null, now: number): boolean {
   return (
-    holder !== null &&
-    isHolderLive(holder, now) &&
-    lease.holderEpoch === holder.epoch &&
-    now < lease.runDeadlineAt
+    holder !== null && isHolderLive(holder, now) && lease.holderEpoch === holder.epoch && now < lease.runDeadlineAt
   );
 }
 

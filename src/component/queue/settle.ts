@@ -61,9 +61,7 @@ export type TurnResult = { reply: string; usage?: Usage; snapshotId?: string };
  * @throws `lease_lost`, `already_completed`
  */
 export async function completeTurn(ctx: MutationCtx, claim: LeaseClaim, result: TurnResult): Promise<HeldTurn | null> {
-  const resultHash = await sha256Hex(
-    JSON.stringify([result.reply, result.usage ?? null, result.snapshotId ?? null]),
-  );
+  const resultHash = await sha256Hex(JSON.stringify([result.reply, result.usage ?? null, result.snapshotId ?? null]));
   const held = await findHeldTurn(ctx, claim);
   if (held === null) {
     await requireEqualCompletion(ctx, claim, resultHash);

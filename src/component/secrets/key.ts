@@ -11,7 +11,10 @@ const HOW_TO_MAKE_ONE =
 export async function requireEncryptionKey(): Promise<{ key: EncryptionKey; keyId: string }> {
   const text = env.AGENT_FACTORY_ENCRYPTION_KEY;
   if (text === undefined || text.trim() === "") {
-    throw agentFactoryError("encryption_key_missing", `Secrets cannot be stored without an encryption key. ${HOW_TO_MAKE_ONE}`);
+    throw agentFactoryError(
+      "encryption_key_missing",
+      `Secrets cannot be stored without an encryption key. ${HOW_TO_MAKE_ONE}`,
+    );
   }
   const key = parseKey(text);
   if (key === null) {

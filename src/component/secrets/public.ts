@@ -51,7 +51,10 @@ export const importSecret = action({
       });
       if (secretId !== null) return { secretId, secretRef, version };
     }
-    throw agentFactoryError("invalid_argument", `Secret "${secretRef}" is being imported by others right now. Try again.`);
+    throw agentFactoryError(
+      "invalid_argument",
+      `Secret "${secretRef}" is being imported by others right now. Try again.`,
+    );
   },
 });
 

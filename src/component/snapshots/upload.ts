@@ -5,6 +5,7 @@ import { MAX_SNAPSHOT_BYTES, type vSnapshotReason } from "../../shared/worker-pr
 import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
 import { findLane } from "../queue/head.js";
+import { leasesOfWorker } from "../queue/leases.js";
 import { findHolder, isLeaseAlive } from "../queue/liveness.js";
 import { movePointer, snapshotRejected } from "./current.js";
 
@@ -91,10 +92,7 @@ async function requireOwnUpload(
  */
 async function requireNewestHolder(ctx: QueryCtx, request: Prepare): Promise<{ agentKey: string }> {
   const lane = await findLane(ctx, request.conversationId);
-  const leases = await ctx.db
-    .query("leases")
-    .withIndex("by_worker", (range) => range.eq("workerId", request.workerId))
-    .take(MAX_LEASES_OF_WORKER);
+  const leases = await leasesOfWorker(ctx, request.workerId, MAX_LEASES_OF_WORKER);
   const own = leases.find(({ conversationId }) => conversationId === request.conversationId);
   const alive =
     own !== undefined &&

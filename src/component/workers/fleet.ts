@@ -2,6 +2,7 @@
 import type { ScalingPolicy } from "../../shared/provider-config.js";
 import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
+import { leasesOfWorker } from "../queue/leases.js";
 import { expireHolder, findHolder, removeHolder } from "../queue/liveness.js";
 import { recoverWorkerLeases } from "../queue/recovery.js";
 import { findWorker } from "./authenticate.js";
@@ -12,7 +13,15 @@ export const MAX_LIVE_WORKERS = 1_000;
 
 export type SpawnIntent = Pick<
   Doc<"workers">,
-  "workerId" | "poolKey" | "generation" | "machineName" | "appName" | "image" | "credentialHash" | "leaseDurationMs" | "runTimeoutMs"
+  | "workerId"
+  | "poolKey"
+  | "generation"
+  | "machineName"
+  | "appName"
+  | "image"
+  | "credentialHash"
+  | "leaseDurationMs"
+  | "runTimeoutMs"
 > & { statusReason: string };
 
 /** Written before the provider is asked, so that a machine can never exist without a row that knows it. */
@@ -75,7 +84,7 @@ export async function readLiveWorkers(
       const holder = await findHolder(ctx, worker.workerId);
       live.push({
         worker,
-        load: await loadOf(ctx, worker),
+        load: (await leasesOfWorker(ctx, worker.workerId, worker.capacity)).length,
         heartbeatAt: holder?.beatAt ?? null,
         heartbeatExpiresAt: holder === null ? null : holder.state === "live" ? holder.expiresAt : 0,
       });
@@ -83,14 +92,6 @@ export async function readLiveWorkers(
     if (live.length >= MAX_LIVE_WORKERS) break;
   }
   return live;
-}
-
-async function loadOf(ctx: QueryCtx, worker: Doc<"workers">): Promise<number> {
-  const leases = await ctx.db
-    .query("leases")
-    .withIndex("by_worker", (range) => range.eq("workerId", worker.workerId))
-    .take(worker.capacity);
-  return leases.length;
 }
 
 /** The most recently stopped ones. */

@@ -2,6 +2,7 @@
 import type { Inbox, WorkerArgs } from "../../shared/worker-protocol.js";
 import type { QueryCtx } from "../functions.js";
 import { findCandidates } from "../queue/claim.js";
+import { leasesOfWorker } from "../queue/leases.js";
 import { requireReachableWorker } from "./authenticate.js";
 
 /**
@@ -12,10 +13,7 @@ export async function readInbox(ctx: QueryCtx, args: WorkerArgs<"workerInbox">):
   const worker = await requireReachableWorker(ctx, args);
   const state = worker.status === "active" ? "run" : worker.status === "draining" ? "drain" : "stop";
   if (state === "stop") return { state, work: null, leaseIds: [] };
-  const leases = await ctx.db
-    .query("leases")
-    .withIndex("by_worker", (range) => range.eq("workerId", worker.workerId))
-    .take(worker.capacity);
+  const leases = await leasesOfWorker(ctx, worker.workerId, worker.capacity);
   const leaseIds = leases.map((lease) => lease._id);
   if (state === "drain" || !args.wantsWork || leases.length >= worker.capacity) return { state, work: null, leaseIds };
   const candidates = await findCandidates(ctx, {

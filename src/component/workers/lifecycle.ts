@@ -41,6 +41,11 @@ export async function transition(
     statusReason,
     ...(status === "stopped" ? { stoppedAt: now } : {}),
   });
-  ctx.log.info("worker.transition", { workerId: worker.workerId, from: worker.status, to: status, reason: statusReason });
+  ctx.log.info("worker.transition", {
+    workerId: worker.workerId,
+    from: worker.status,
+    to: status,
+    reason: statusReason,
+  });
   return true;
 }

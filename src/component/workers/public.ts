@@ -1,6 +1,7 @@
 /** Registered functions that workers call, with the arguments and results of the worker protocol. */
 import { MAX_REPLY_CHARACTERS, WORKER_PROTOCOL } from "../../shared/worker-protocol.js";
 import { agentFactoryError } from "../../shared/errors.js";
+import { isWithinScope } from "../../shared/scope.js";
 import { appendDelta } from "../conversations/stream.js";
 import { appendEntry, countEntriesOfMessage, MAX_EXTRA_ENTRIES } from "../conversations/transcript.js";
 import { mutation, query } from "../functions.js";
@@ -8,7 +9,6 @@ import { requestCapacity } from "../queue/capacity.js";
 import { findHead } from "../queue/head.js";
 import { beat } from "../queue/liveness.js";
 import { recoverWorkerLeases } from "../queue/recovery.js";
-import { isWithinScope } from "../queue/claim.js";
 import { requireHeldTurn } from "../queue/settle.js";
 import { currentForRestore } from "../snapshots/current.js";
 import { failUpload, finalizeUpload, prepareUpload } from "../snapshots/upload.js";

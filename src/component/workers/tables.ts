@@ -1,13 +1,8 @@
 /** Worker lifecycle rows. */
 import { defineTable } from "convex/server";
 import { v } from "convex/values";
+import { vIsolation, vScope } from "../../shared/scope.js";
 import { vWorkerStatus } from "../../shared/views.js";
-
-/** Whose work a worker may do; fixed by its first claim and never widened. */
-export const vScope = v.object({
-  kind: v.union(v.literal("conversation"), v.literal("user"), v.literal("agent"), v.literal("shared")),
-  key: v.string(),
-});
 
 export const workerTables = {
   /**
@@ -36,7 +31,7 @@ export const workerTables = {
     tokenHash: v.optional(v.string()),
     tokenExpiresAt: v.optional(v.number()),
     scope: v.optional(vScope),
-    isolation: vScope.fields.kind,
+    isolation: vIsolation,
     /** Conversations it may run at once. */
     capacity: v.number(),
     leaseDurationMs: v.number(),

@@ -3,15 +3,12 @@ import type { Claim, HydrationBundle, WorkerArgs } from "../../shared/worker-pro
 import { MAX_REPLY_CHARACTERS } from "../../shared/worker-protocol.js";
 import { agentFactoryError } from "../../shared/errors.js";
 import type { Payload } from "../../shared/payload.js";
+import { scopeOf } from "../../shared/scope.js";
 import type { Doc } from "../_generated/dataModel.js";
 import { findAgent } from "../agents/profile.js";
-import {
-  HYDRATION_WINDOW_CHARACTERS,
-  HYDRATION_WINDOW_ENTRIES,
-  readWindow,
-} from "../conversations/transcript.js";
+import { HYDRATION_WINDOW_CHARACTERS, HYDRATION_WINDOW_ENTRIES, readWindow } from "../conversations/transcript.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
-import { claimNext, type ClaimScope } from "../queue/claim.js";
+import { claimNext } from "../queue/claim.js";
 import { completeTurn, failTurn, releaseTurn, requireHeldTurn, type FailureOutcome } from "../queue/settle.js";
 import { commitCheckpoint, currentForRestore } from "../snapshots/current.js";
 import { requireWorker } from "./authenticate.js";
@@ -37,7 +34,7 @@ export async function claimTurn(ctx: MutationCtx, args: WorkerArgs<"workerClaim"
   await ctx.db.patch("workers", worker._id, {
     lastActiveAt: now,
     // The first claim decides for good whose work this machine does.
-    ...(worker.scope === undefined ? { scope: scopeFor(worker.isolation, lane) } : {}),
+    ...(worker.scope === undefined ? { scope: scopeOf(worker.isolation, lane) } : {}),
   });
   return {
     messageId: message._id,
@@ -52,35 +49,16 @@ export async function claimTurn(ctx: MutationCtx, args: WorkerArgs<"workerClaim"
   };
 }
 
-/** A conversation without a user is nobody else's either: it then counts for itself. */
-export function scopeFor(
-  isolation: Doc<"workers">["isolation"],
-  lane: { conversationId: string; agentKey: string; consumerUserId?: string },
-): ClaimScope {
-  switch (isolation) {
-    case "shared":
-      return { kind: "shared", key: "" };
-    case "agent":
-      return { kind: "agent", key: lane.agentKey };
-    case "user":
-      return lane.consumerUserId === undefined
-        ? { kind: "conversation", key: lane.conversationId }
-        : { kind: "user", key: lane.consumerUserId };
-    case "conversation":
-      return { kind: "conversation", key: lane.conversationId };
-  }
-}
-
 /** Everything the turn needs, in one call. @throws `worker_rejected`, `lease_lost` */
-export async function hydrateTurn(
-  ctx: QueryCtx,
-  args: WorkerArgs<"workerHydrationBundle">,
-): Promise<HydrationBundle> {
+export async function hydrateTurn(ctx: QueryCtx, args: WorkerArgs<"workerHydrationBundle">): Promise<HydrationBundle> {
   await requireWorker(ctx, args);
   const { message } = await requireHeldTurn(ctx, args);
   const agent = await findAgent(ctx, message.agentKey);
   if (agent === null) {
-    throw agentFactoryError("agent_not_found", `Agent "${message.agentKey}" was removed while its message was running.`);
+    throw agentFactoryError(
+      "agent_not_found",
+      `Agent "${message.agentKey}" was removed while its message was running.`,
+    );
   }
   return {
     messageId: message._id,

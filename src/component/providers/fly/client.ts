@@ -103,7 +103,10 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
       });
       const machine = readMachine(answer.body);
       if (machine !== null) return machine;
-      throw new ProviderError("ambiguous", "The answer to a create could not be read.", { status: 200, requestId: null });
+      throw new ProviderError("ambiguous", "The answer to a create could not be read.", {
+        status: 200,
+        requestId: null,
+      });
     },
 
     async getMachine(machineId) {

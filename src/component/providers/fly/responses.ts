@@ -77,7 +77,10 @@ export function readVolume(value: unknown) {
 /** Fly's sentence for an error, shortened; its `status` names the capacity errors more reliably than the code. */
 export function readError(body: unknown): { message: string; status: string } {
   if (!isRecord(body)) return { message: "", status: "" };
-  return { message: (text(body["error"]) ?? text(body["message"]) ?? "").slice(0, 300), status: text(body["status"]) ?? "" };
+  return {
+    message: (text(body["error"]) ?? text(body["message"]) ?? "").slice(0, 300),
+    status: text(body["status"]) ?? "",
+  };
 }
 
 /** What an error answer means, for a call that changes something when `mutates`. */
