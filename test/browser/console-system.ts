@@ -18,6 +18,9 @@ export interface ConsoleSystem {
 /** A slow speaker: an answer of twenty words can be watched for two seconds, also on a machine that is busy. */
 const WORD_DELAY_MS = 100;
 
+/** More than the users of all tests together, so that none waits for another's machine. */
+const MAX_MACHINES = 10;
+
 /** Whatever had started is stopped again when a later part fails. */
 export async function startConsoleSystem(): Promise<ConsoleSystem> {
   const started: (() => Promise<void>)[] = [];
@@ -25,7 +28,10 @@ export async function startConsoleSystem(): Promise<ConsoleSystem> {
     for (const stop of started.splice(0).reverse()) await stop();
   };
   try {
-    const stack = await startStack({ workerEnvironment: { AGENT_FACTORY_ECHO_DELAY_MS: String(WORD_DELAY_MS) } });
+    const stack = await startStack({
+      policy: { maxWorkers: MAX_MACHINES },
+      workerEnvironment: { AGENT_FACTORY_ECHO_DELAY_MS: String(WORD_DELAY_MS) },
+    });
     started.push(async () => await stack.close());
     const line = await openLine(stack.cloudUrl);
     started.push(async () => await line.close());
