@@ -6,7 +6,7 @@ import tseslint from "typescript-eslint";
 import { layers } from "./eslint.layers.js";
 
 const typescript = ["**/*.{ts,tsx}"];
-const tests = ["**/*.test.{ts,tsx}", "**/{testing,fixtures}/**", "test/**"];
+const tests = ["**/*.test.{ts,tsx}", "**/*.test-kit.ts", "**/{testing,fixtures}/**", "test/**"];
 const convexFunctions = ["src/component/**/*.ts", "example/convex/**/*.ts"];
 
 const randomness = {

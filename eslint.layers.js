@@ -150,7 +150,7 @@ export const layers = [
   ),
   room([`src/component/${PROVIDERS}/**`], [...inComponent, ...providerPatterns]),
   // A test sets its scene with whatever domain it needs; what it may not do is lean on another room of the repository.
-  room(["src/**/*.test.{ts,tsx}"], [outsideThePackage, ownName]),
+  room(["src/**/*.test.{ts,tsx}", "src/**/*.test-kit.ts"], [outsideThePackage, ownName]),
   room(["src/test.ts"], [outsideThePackage, ownName, node]),
   room(["worker-image/**"], [workerSeesShared, workerIsApart, ownName]),
   room(["example/**"], [exampleIsAnApp]),

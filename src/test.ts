@@ -32,6 +32,7 @@ type TestedComponent = ComponentApi & { pool: { internal: typeof internal.pool.i
 
 function componentUnderTest(name: string): TestedComponent {
   // References are made by name at run time; which component the name stands for is what `register` has just said.
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-type-assertion
   const components = componentsGeneric() as unknown as Record<string, TestedComponent>;
   const component = components[name];
   if (component === undefined) throw new Error(`No component "${name}". Call register(t, "${name}") first.`);

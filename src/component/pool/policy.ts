@@ -50,7 +50,7 @@ export async function saveProviderConfig(ctx: MutationCtx, poolKey: string, conf
 /** Fields that are left out keep their value. @throws `invalid_argument` */
 export async function savePolicy(ctx: MutationCtx, poolKey: string, change: Partial<ScalingPolicy>): Promise<void> {
   const policy = { ...(await readPolicy(ctx, poolKey)), ...change };
-  const bounds: [keyof ScalingPolicy & string, number, number][] = [
+  const bounds: [keyof ScalingPolicy, number, number][] = [
     ["minWorkers", 0, MAX_WORKERS],
     ["maxWorkers", 0, MAX_WORKERS],
     ["warmWorkers", 0, MAX_WORKERS],
