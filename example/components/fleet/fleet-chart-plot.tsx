@@ -31,6 +31,7 @@ export function FleetChartPlot({ samples }: { samples: readonly FleetSample[] })
           ticks={ticks}
           tickFormatter={formatTime}
           tick={TICK}
+          tickMargin={8}
           tickLine={false}
           axisLine={{ stroke: "var(--line)" }}
         />

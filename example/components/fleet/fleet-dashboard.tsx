@@ -38,7 +38,7 @@ export function FleetDashboard() {
         <HealthProblem health={health} />
         <QueueTiles stats={stats} workers={workers} />
         <FleetChart stats={stats} workers={workers} />
-        <WorkerTable workers={workers} />
+        <WorkerTable workers={workers} stats={stats} />
         <div className="mt-4 grid gap-4 lg:grid-cols-2">
           <PolicyPanel />
           <ProviderPanel />

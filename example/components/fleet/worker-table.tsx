@@ -1,7 +1,7 @@
 "use client";
 /** Every machine that exists, and the last ones that did. */
 import { formatAgo, formatDuration } from "../../lib/format";
-import type { Worker } from "../../lib/views";
+import type { QueueStats, Worker } from "../../lib/views";
 import { useNow } from "../ui/now";
 import { Panel } from "../ui/panel";
 import { Skeleton } from "../ui/skeleton";
@@ -13,19 +13,14 @@ const COLUMNS = ["Machine", "Status", "For", "Region", "Load", "Heartbeat", "Ser
 /** Workers say they are alive every few seconds; one silent for this long deserves a look. */
 const LATE_HEARTBEAT_MS = 30_000;
 
-export function WorkerTable({ workers }: { workers: Worker[] | undefined }) {
+export function WorkerTable({ workers, stats }: { workers: Worker[] | undefined; stats: QueueStats | undefined }) {
   const now = useNow();
   return (
     <Panel className="mt-4" title="Machines" hint="live ones first, then the last that stopped">
       {workers === undefined ? (
         <Skeleton className="mx-5 mt-3 mb-5 h-16" />
       ) : workers.length === 0 ? (
-        <div className="px-5 pt-6 pb-9 text-center">
-          <p className="font-medium">No machine is running</p>
-          <p className="mx-auto mt-1 max-w-md text-[13px] text-ink-soft">
-            Nobody is waiting, so there is nothing to pay for. A message in the chat starts the first one.
-          </p>
-        </div>
+        <NoMachines isSomebodyWaiting={stats !== undefined && stats.queued > 0} />
       ) : (
         <div className="overflow-x-auto pb-2" tabIndex={0} role="region" aria-label="Table of machines">
           <table className="w-full min-w-3xl text-left text-[13px]">
@@ -47,6 +42,19 @@ export function WorkerTable({ workers }: { workers: Worker[] | undefined }) {
         </div>
       )}
     </Panel>
+  );
+}
+
+function NoMachines({ isSomebodyWaiting }: { isSomebodyWaiting: boolean }) {
+  return (
+    <div className="px-5 pt-6 pb-9 text-center">
+      <p className="font-medium">No machine is running</p>
+      <p className="mx-auto mt-1 max-w-md text-[13px] text-balance text-ink-soft">
+        {isSomebodyWaiting
+          ? "Messages are waiting; the next reconcile starts a machine for them, unless a problem is shown above."
+          : "Nobody is waiting, so there is nothing to pay for. A message in the chat starts the first one."}
+      </p>
+    </div>
   );
 }
 
