@@ -65,6 +65,8 @@ export interface FlyEmulator {
   readonly dataDirectory: string;
   readonly faults: FaultRegistry;
   readonly recorder: Recorder;
+  /** Every endpoint it has, as in `GET /apps/{app_name}/machines`. */
+  readonly endpoints: readonly string[];
   /** Every machine of every app in the order of creation, destroyed ones while they still answer. */
   machines(): InspectedMachine[];
   machine(machineId: string): InspectedMachine | undefined;
@@ -83,6 +85,15 @@ export interface FlyEmulator {
   close(): Promise<void>;
 }
 
+/**
+ * Starts an emulator on loopback. Rejects when the port is taken, or when the data directory holds something else.
+ *
+ * @example
+ * const emulator = await startFlyEmulator({
+ *   images: { "registry.fly.io/worker": { command: process.execPath, args: ["/absolute/path/to/main.js"] } },
+ * });
+ * emulator.faults.add({ match: { action: "machine_create" }, kind: "fail_after_commit", answer: "drop" });
+ */
 export async function startFlyEmulator(options: FlyEmulatorOptions): Promise<FlyEmulator> {
   const temporary = options.dataDirectory === undefined;
   const dataDirectory = options.dataDirectory ?? mkdtempSync(join(tmpdir(), "fly-emulator-"));
@@ -134,8 +145,9 @@ export async function startFlyEmulator(options: FlyEmulatorOptions): Promise<Fly
   const recorder = new Recorder(options.recordedRequests ?? DEFAULT_RECORDED_REQUESTS);
   const limits = options.rateLimits === false ? undefined : { ...DEFAULT_RATE_LIMITS, ...options.rateLimits };
   const limiter = new RateLimiter(limits, now);
+  const routes = routesOf(services);
   const pipeline = new ApiPipeline({
-    routes: routesOf(services),
+    routes,
     world,
     token,
     apps: options.apps,
@@ -186,6 +198,7 @@ export async function startFlyEmulator(options: FlyEmulatorOptions): Promise<Fly
     dataDirectory,
     faults,
     recorder,
+    endpoints: routes.map((route) => `${route.method} ${route.template}`),
     machines: () => [...world.machines.values()].sort((a, b) => a.sequence - b.sequence).map(inspect),
     machine(machineId) {
       const machine = world.machines.get(machineId);

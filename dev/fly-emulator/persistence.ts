@@ -53,8 +53,7 @@ export class StateFile {
       if (machine.state === "destroyed" || machine.state === "destroying") continue;
       machine.state = "stopped";
       addEvent(machine, { type: "exit", source: "flyd", at: this.world.now() });
-      this.world.machines.set(machine.id, machine);
-      this.world.touch(machine);
+      this.world.restoreMachine(machine);
     }
   }
 

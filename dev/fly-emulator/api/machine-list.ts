@@ -9,7 +9,7 @@ import { MACHINES, type ApiRequest, type ApiResponse, type Route, type Services 
 import { listViews } from "./views.js";
 
 const MAX_LIMIT = 1_000;
-export const CURSOR_HEADER = "fly-next-cursor";
+const CURSOR_HEADER = "fly-next-cursor";
 
 export function machineListRoute(services: Services): Route {
   return {

@@ -50,6 +50,7 @@ interface RoutedRequest extends ApiRequest {
   readonly route: Route;
 }
 
+const BASE = "http://loopback";
 const PREFIX = "/v1";
 const NONCE_HEADER = "fly-machine-lease-nonce";
 /** How long `commit_late` waits for a client that never gives up. */
@@ -62,9 +63,10 @@ export class ApiPipeline {
 
   /** Never rejects; `undefined` means that the connection is to be dropped without an answer. */
   async handle(raw: RawRequest): Promise<Answer | undefined> {
-    const url = new URL(raw.url, "http://loopback");
-    const path = url.pathname.startsWith(`${PREFIX}/`) ? url.pathname.slice(PREFIX.length) : url.pathname;
-    const found = this.find(raw.method, path);
+    const url = URL.canParse(raw.url, BASE) ? new URL(raw.url, BASE) : new URL(BASE);
+    const below = url.pathname.startsWith(`${PREFIX}/`);
+    const path = below ? url.pathname.slice(PREFIX.length) : url.pathname;
+    const found = below ? this.find(raw.method, path) : undefined;
     const requestId = `${ulid()}-emulator`;
     const response = await this.respond(raw, url, found).catch(failure);
     const answer: Answer | undefined =

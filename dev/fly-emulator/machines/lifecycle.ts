@@ -55,9 +55,11 @@ export class MachineLifecycle {
     if (!STOPPABLE.has(machine.state)) {
       throw failedPrecondition(`unable to stop machine from current state: '${machine.state}'`);
     }
+    // A suspended machine is not running: there is nobody to ask, and only its snapshot to throw away.
+    const asleep = machine.state === "suspended" || machine.state === "suspending";
     const epoch = this.steps.enter(machine, "stopping", "stop", "user");
     if (faults.stuck === true) return;
-    void this.steps.endProcess(machine, how).then((exit) => {
+    void this.steps.endProcess(machine, asleep ? KILL : how).then((exit) => {
       if (this.steps.runtimeOf(machine).isCurrent(epoch)) this.steps.settle(machine, exitDetail(exit, true));
     });
   }
@@ -96,7 +98,7 @@ export class MachineLifecycle {
     }
     const wasSuspended = machine.state === "suspended";
     const wasRunning = RUNNING.has(machine.state);
-    const { stop } = machine.configuration;
+    const stop = wasSuspended ? KILL : machine.configuration.stop;
     replaceConfiguration(machine, config, configuration);
     if (!wasRunning && !wasSuspended && skipLaunch) return this.world.touch(machine);
     const epoch = this.steps.enter(machine, "replacing", "update", "user");

@@ -119,10 +119,10 @@ export class MachineProcess {
     kill(-this.processId, "SIGCONT");
   }
 
-  /** Asks with the signal, and kills when the process is still there after `timeoutMs`. A frozen one is killed at once. */
+  /** Asks with the signal, and kills when the process is still there after `timeoutMs`; a frozen one hears no signal. */
   async stop(signal: NodeJS.Signals, timeoutMs: number): Promise<ProcessExit> {
     this.endRequested = true;
-    if (this.frozen || signal === "SIGKILL") return this.kill();
+    if (signal === "SIGKILL") return this.kill();
     this.signal(signal);
     const escalation = setTimeout(() => this.crash(), timeoutMs);
     try {

@@ -30,7 +30,6 @@ export class World {
   ) {}
 
   nextSequence(): number {
-    this.lastSequence = Math.max(this.lastSequence, ...[...this.machines.values()].map((machine) => machine.sequence));
     this.lastSequence += 1;
     return this.lastSequence;
   }
@@ -65,6 +64,13 @@ export class World {
   addMachine(machine: MachineRecord, event: TransitionEvent): void {
     this.machines.set(machine.id, machine);
     addEvent(machine, { ...event, at: this.now() });
+    this.changed(machine, undefined);
+  }
+
+  /** Puts a machine back that an earlier run knew. */
+  restoreMachine(machine: MachineRecord): void {
+    this.lastSequence = Math.max(this.lastSequence, machine.sequence);
+    this.machines.set(machine.id, machine);
     this.changed(machine, undefined);
   }
 
