@@ -1,4 +1,5 @@
 /** Starts an embedded Convex backend for a project, inside this process. What `main.ts`, the demo and the tests build on. */
+import { AsyncLocalStorage } from "node:async_hooks";
 import { createEngine } from "./engine/engine.js";
 import type { Engine } from "./engine/types.js";
 import { generateAdminKey } from "./server/auth/admin-key.js";
@@ -44,7 +45,7 @@ export interface EmbeddedConvex {
  */
 export async function startEmbeddedConvex(options: EmbeddedConvexOptions): Promise<EmbeddedConvex> {
   const { projectDirectory, dataDirectory, env, maxUploadBytes } = options;
-  const log = options.log ?? (() => undefined);
+  const log = outsideOfFunctions(options.log ?? (() => undefined));
   const adminKey = options.adminKey ?? generateAdminKey();
   const servers = await startServers({
     port: options.port ?? 0,
@@ -56,4 +57,10 @@ export async function startEmbeddedConvex(options: EmbeddedConvexOptions): Promi
       await createEngine({ projectDirectory, dataDirectory, ...urls, log, ...(env === undefined ? {} : { env }) }),
   });
   return { ...servers, adminKey };
+}
+
+/** Runs a listener as if nothing had called it: in a function's context, its own `console.log` would be another line of that function's log. */
+function outsideOfFunctions(listener: (line: string) => void): (line: string) => void {
+  const outside = AsyncLocalStorage.snapshot();
+  return (line) => outside(listener, line);
 }

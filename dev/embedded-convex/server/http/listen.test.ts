@@ -61,6 +61,30 @@ describe("a port", () => {
     await listener.close(0);
   });
 
+  it("is not held by clients that send slowly", async () => {
+    const read: string[] = [];
+    const listener = await listenOnLoopback(
+      0,
+      { onRequest: (request) => request.on("data", (chunk: Buffer) => read.push(String(chunk))) },
+      { headers: 200, request: 400, check: 50 },
+    );
+    const slow = async (start: string) => {
+      const socket = connect(listener.port, "127.0.0.1");
+      socket.write(start);
+      const dripping = setInterval(() => socket.write("a"), 50);
+      let answer = "";
+      socket.on("data", (chunk) => (answer += String(chunk))).on("error", () => undefined);
+      await once(socket, "close");
+      clearInterval(dripping);
+      return answer.split("\r\n")[0];
+    };
+    const head = "POST / HTTP/1.1\r\nHost: localhost\r\n";
+    const answers = await Promise.all([slow(`${head}X-Slow: `), slow(`${head}Content-Length: 100000\r\n\r\n`)]);
+    expect(answers).toEqual(["HTTP/1.1 408 Request Timeout", "HTTP/1.1 408 Request Timeout"]);
+    expect(read.length).toBeGreaterThan(1);
+    await listener.close(0);
+  });
+
   it("gives running requests time when it closes, and no more than that", async () => {
     const answers: (() => void)[] = [];
     const listener = await listenOnLoopback(0, {

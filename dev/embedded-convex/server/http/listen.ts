@@ -7,12 +7,18 @@ import { IPV4_LOOPBACK, IPV6_LOOPBACK, isLoopbackHost } from "./loopback.js";
 import { sendError } from "./respond.js";
 import { HttpError } from "./http-error.js";
 
-/** Headers come in one packet from an honest client; a slow one must not hold a connection. */
-const HEADERS_TIMEOUT_MS = 10_000;
-/** A little over the two minutes that an upload may take, which has its own, exact limit. */
-const REQUEST_TIMEOUT_MS = 130_000;
-/** How often the two limits above are enforced. */
-const CONNECTION_CHECK_MS = 5_000;
+/** What a client may take, in milliseconds. */
+export interface ListenerTimeouts {
+  /** For the headers: they come in one packet from an honest client, and a slow one must not hold a connection. */
+  headers: number;
+  /** For the whole request. */
+  request: number;
+  /** How often both are enforced. */
+  check: number;
+}
+
+/** The request's is a little over the two minutes that an upload may take, which has its own, exact limit. */
+const DEFAULT_TIMEOUTS: ListenerTimeouts = { headers: 10_000, request: 130_000, check: 5_000 };
 /** Longer than the pauses between a page's requests, so that they share connections. */
 const KEEP_ALIVE_MS = 15_000;
 /** One developer's browsers, workers and tests stay far below; a leak in one of them does not exhaust file descriptors. */
@@ -49,12 +55,16 @@ export interface ListenerHandlers {
  * @param port 0 means any port that is free on both.
  * @throws PortTakenError
  */
-export async function listenOnLoopback(port: number, handlers: ListenerHandlers): Promise<LoopbackListener> {
+export async function listenOnLoopback(
+  port: number,
+  handlers: ListenerHandlers,
+  timeouts: ListenerTimeouts = DEFAULT_TIMEOUTS,
+): Promise<LoopbackListener> {
   for (let attempt = 1; ; attempt++) {
-    const first = makeServer(handlers);
+    const first = makeServer(handlers, timeouts);
     await bind(first, port, IPV4_LOOPBACK);
     const boundPort = portOf(first);
-    const second = makeServer(handlers);
+    const second = makeServer(handlers, timeouts);
     try {
       await bind(second, boundPort, IPV6_LOOPBACK);
       return makeListener(boundPort, [first, second]);
@@ -66,12 +76,12 @@ export async function listenOnLoopback(port: number, handlers: ListenerHandlers)
   }
 }
 
-function makeServer(handlers: ListenerHandlers): Server {
+function makeServer(handlers: ListenerHandlers, timeouts: ListenerTimeouts): Server {
   const server = createServer(
     {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      connectionsCheckingInterval: CONNECTION_CHECK_MS,
+      headersTimeout: timeouts.headers,
+      requestTimeout: timeouts.request,
+      connectionsCheckingInterval: timeouts.check,
       keepAliveTimeout: KEEP_ALIVE_MS,
       // Makes Node refuse requests without a Host header, which HTTP/1.1 demands.
       requireHostHeader: true,
