@@ -13,5 +13,4 @@ export type Worker = FunctionReturnType<Factory["listWorkers"]>[number];
 export type WorkerStatus = Worker["status"];
 export type QueueStats = FunctionReturnType<Factory["queueStats"]>;
 export type PoolHealth = FunctionReturnType<Factory["poolHealth"]>;
-export type ScalingPolicy = FunctionReturnType<Factory["getScalingPolicy"]>;
 export type ProviderConfig = NonNullable<FunctionReturnType<Factory["getProviderRuntimeConfig"]>>;

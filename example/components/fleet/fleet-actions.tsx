@@ -62,7 +62,7 @@ export function FleetActions() {
     <>
       <p
         role={outcome?.isError === true ? "alert" : "status"}
-        className={`max-w-md text-[13px] ${outcome?.isError === true ? "text-bad" : "text-ink-soft"}`}
+        className={`max-w-md text-[13px] empty:absolute ${outcome?.isError === true ? "text-bad" : "text-ink-soft"}`}
       >
         {outcome?.text}
       </p>

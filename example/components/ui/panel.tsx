@@ -19,7 +19,7 @@ export function Panel({
       <header className="flex items-center justify-between gap-3 px-5 pt-4 pb-1">
         <div className="flex min-w-0 flex-wrap items-baseline gap-x-2.5">
           <h2 className="text-[13px] font-semibold">{title}</h2>
-          {hint !== undefined && <p className="text-xs text-ink-faint">{hint}</p>}
+          {hint !== undefined && <p className="hidden text-xs text-ink-faint sm:block">{hint}</p>}
         </div>
         {action}
       </header>
