@@ -676,7 +676,6 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "internal",
         {
           agentKey: string;
-          consumerUserId?: string;
           conversationId: string;
           maxAttempts?: number;
           payload: {
@@ -1716,7 +1715,6 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           "internal",
           {
             agentKey: string;
-            consumerUserId?: string;
             conversationId: string;
             maxAttempts?: number;
             payload: {

@@ -34,7 +34,6 @@ export const sendMessageToUserAgent = mutation({
     return await enqueueMessage(ctx, {
       conversationId,
       agentKey,
-      consumerUserId,
       payload: {
         provider: "app",
         providerUserId: consumerUserId,

@@ -1,8 +1,8 @@
 /** Appends to and reads the transcript; the only writer of `transcript` and `conversations`. */
-import { agentFactoryError } from "../../shared/errors.js";
 import type { TranscriptEntry } from "../../shared/payload.js";
 import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
+import { bindingOfConversation } from "../identity/bindings.js";
 
 /** Extra rows one turn may add; a page of tool results, not a log. */
 export const MAX_EXTRA_ENTRIES = 200;
@@ -13,27 +13,24 @@ export const HYDRATION_WINDOW_ENTRIES = 50;
 /** Characters a turn sees at most: with the rest of the bundle far below Convex's 16 MiB per call. */
 export const HYDRATION_WINDOW_CHARACTERS = 512 * 1024;
 
+/** Whom a conversation belongs to; without a user when no binding made it. */
+export type ConversationOwner = { agentKey: string; consumerUserId?: string };
+
 /**
- * Makes sure the conversation exists and belongs to this agent and user.
- *
- * @throws `conversation_mismatch`
+ * Creates the conversation if need be and says whom it belongs to: the binding that made it, never the caller, names
+ * the user.
  */
 export async function ensureConversation(
   ctx: MutationCtx,
-  owner: { conversationId: string; agentKey: string; consumerUserId?: string },
-): Promise<void> {
-  const existing = await findConversation(ctx, owner.conversationId);
-  if (existing === null) {
-    await ctx.db.insert("conversations", { ...owner, createdAt: Date.now() });
-    return;
-  }
-  if (existing.agentKey !== owner.agentKey || existing.consumerUserId !== owner.consumerUserId) {
-    throw agentFactoryError(
-      "conversation_mismatch",
-      `Conversation "${owner.conversationId}" belongs to another agent or user. Use a conversation of its own for each pair.`,
-      { argument: "conversationId" },
-    );
-  }
+  { conversationId, agentKey }: { conversationId: string; agentKey: string },
+): Promise<ConversationOwner> {
+  const existing = await findConversation(ctx, conversationId);
+  if (existing !== null) return existing;
+  const binding = await bindingOfConversation(ctx, conversationId);
+  const owner: ConversationOwner =
+    binding === null ? { agentKey } : { agentKey: binding.agentKey, consumerUserId: binding.consumerUserId };
+  await ctx.db.insert("conversations", { conversationId, ...owner, createdAt: Date.now() });
+  return owner;
 }
 
 export async function findConversation(ctx: QueryCtx, conversationId: string) {

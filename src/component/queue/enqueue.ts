@@ -26,7 +26,6 @@ const MAX_DELAY_MS = 366 * 24 * 60 * 60_000;
 export type EnqueueRequest = {
   conversationId: string;
   agentKey: string;
-  consumerUserId?: string;
   payload: Payload;
   priority?: number;
   scheduledFor?: number;
@@ -47,16 +46,11 @@ export async function enqueueMessage(ctx: MutationCtx, request: EnqueueRequest):
   if (duplicate !== null) return duplicate;
 
   const lane = await findLane(ctx, conversationId);
-  if (lane === null) {
-    await ensureConversation(ctx, {
-      conversationId,
-      agentKey,
-      ...(request.consumerUserId === undefined ? {} : { consumerUserId: request.consumerUserId }),
-    });
-  } else if (lane.agentKey !== agentKey || lane.consumerUserId !== request.consumerUserId) {
+  const owner = lane ?? (await ensureConversation(ctx, { conversationId, agentKey }));
+  if (owner.agentKey !== agentKey) {
     throw agentFactoryError(
       "conversation_mismatch",
-      `Conversation "${conversationId}" belongs to another agent or user. Use a conversation of its own for each pair.`,
+      `Conversation "${conversationId}" belongs to another agent. Use a conversation of its own for each.`,
       { argument: "conversationId" },
     );
   }
@@ -85,7 +79,7 @@ export async function enqueueMessage(ctx: MutationCtx, request: EnqueueRequest):
       conversationId,
       agentKey,
       poolKey,
-      ...(request.consumerUserId === undefined ? {} : { consumerUserId: request.consumerUserId }),
+      ...(owner.consumerUserId === undefined ? {} : { consumerUserId: owner.consumerUserId }),
       generation: 0,
       lastSequence: sequence,
       queuedCount: 1,

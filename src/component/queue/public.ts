@@ -25,7 +25,6 @@ export const enqueue = mutation({
   args: {
     conversationId: v.string(),
     agentKey: v.string(),
-    consumerUserId: v.optional(v.string()),
     payload: vPayload,
     priority: v.optional(v.number()),
     scheduledFor: v.optional(v.number()),
