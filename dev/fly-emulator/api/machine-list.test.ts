@@ -6,10 +6,9 @@ import { idOf, startQuick, TestClient, type Reply } from "../testing/harness.js"
 
 const SLEEPER = "registry.fly.io/sleeper";
 let emulator: FlyEmulator;
-let client: TestClient;
 
 beforeAll(async () => {
-  ({ emulator, client } = await startQuick());
+  ({ emulator } = await startQuick());
 });
 
 afterAll(() => emulator.close());

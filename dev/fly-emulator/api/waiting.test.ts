@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type FlyEmulator } from "../index.js";
 import { type JsonObject } from "../model/json.js";
-import { idOf, sleep, startQuick, type TestClient, textOf, until, type Reply } from "../testing/harness.js";
+import { idOf, sleep, startQuick, type TestClient, textOf, type Reply } from "../testing/harness.js";
 
 const SLEEPER = "registry.fly.io/sleeper";
 let emulator: FlyEmulator;
