@@ -5,6 +5,8 @@ import type { ConversationView } from "../../src/shared/views.js";
 import { connect, signIn } from "./session.js";
 
 const AGENT_KEY = "default";
+/** The most a view shows. */
+const MAX_VIEW = 200;
 
 export type Turn = {
   messageId: string;
@@ -35,12 +37,13 @@ export async function openConversation(cloudUrl: string): Promise<Conversation> 
   const client = connect(cloudUrl, session);
   await client.mutation(api.myAgent.ensure, {});
   const target = { consumerUserId: session.userId, agentKey: AGENT_KEY };
-  const view = async () => await client.query(api.agentFactory.getConversationViewForUserAgent, target);
+  const watched = { ...target, limit: MAX_VIEW };
+  const view = async () => await client.query(api.agentFactory.getConversationViewForUserAgent, watched);
   const send = async (content: string) =>
     await client.mutation(api.agentFactory.sendMessageToUserAgent, { ...target, content });
 
   const watch = (onView: (view: ConversationView) => void, onError: (error: Error) => void) =>
-    client.onUpdate(api.agentFactory.getConversationViewForUserAgent, target, onView, onError);
+    client.onUpdate(api.agentFactory.getConversationViewForUserAgent, watched, onView, onError);
 
   const waitFor: Conversation["waitFor"] = async (isReached, timeoutMs = 60_000) =>
     await new Promise((resolve, reject) => {

@@ -8,8 +8,8 @@ import { ConvexHttpClient } from "convex/browser";
 import { api } from "../../example/convex/_generated/api.js";
 import { generateKeys, type ExampleKeys } from "../../example/scripts/keys.js";
 import type { ScalingPolicy } from "../../src/shared/provider-config.js";
-import { startEmbeddedConvex, type EmbeddedConvex } from "../embedded-convex/start.js";
 import { startFlyEmulator, type FlyEmulator, type FlyEmulatorOptions } from "../fly-emulator/index.js";
+import { setEnvironment, startBackend } from "./backend.js";
 import { signIn } from "./session.js";
 
 export const PROJECT_DIRECTORY = fileURLToPath(new URL("../../", import.meta.url));
@@ -37,12 +37,11 @@ export interface Stack {
   flyUrl: string;
   /** Opens the fleet page. */
   operatorCode: string;
-  convex: EmbeddedConvex;
   fly: FlyEmulator;
   /** Signed in as operator. */
   operator: ConvexHttpClient;
-  /** Stops the backend as a crash would and starts it again on the same data and ports. */
-  restartConvex(): Promise<void>;
+  /** Kills the backend without warning and starts it again on the same data and ports. */
+  crashBackend(): Promise<void>;
   /** Stops everything that was started; what was kept in `dataDirectory` stays. */
   close(): Promise<void>;
 }
@@ -76,36 +75,32 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       ...options.fly,
     });
     started.push(async () => await fly.close());
-    const openConvex = async (port: number, sitePort: number) =>
-      await startEmbeddedConvex({
+    const openBackend = async (port: number, sitePort: number) =>
+      await startBackend({
         projectDirectory: PROJECT_DIRECTORY,
         dataDirectory: join(dataDirectory, "convex"),
         port,
         sitePort,
-        env: { ...keys, AGENT_FACTORY_LOCAL_PROVIDER_URL: fly.url },
-        log: () => {},
       });
     log("Starting the embedded Convex backend");
-    let convex = await openConvex(options.convexPort ?? 0, options.sitePort ?? 0);
-    started.push(async () => await convex.close());
-    const operator = new ConvexHttpClient(convex.cloudUrl, { logger: false });
+    let backend = await openBackend(options.convexPort ?? 0, options.sitePort ?? 0);
+    started.push(async () => await backend.stop());
+    await setEnvironment(backend, { ...keys, AGENT_FACTORY_LOCAL_PROVIDER_URL: fly.url });
+    const operator = new ConvexHttpClient(backend.cloudUrl, { logger: false });
     operator.setAuth((await signIn(operator, keys.OPERATOR_CODE)).token);
     log("Configuring agent, secret and pool");
     await configure(operator, fly.token, options);
-    const { cloudUrl, siteUrl } = convex;
+    const { cloudUrl, siteUrl } = backend;
     return {
       cloudUrl,
       siteUrl,
       flyUrl: fly.url,
       operatorCode: keys.OPERATOR_CODE,
-      get convex() {
-        return convex;
-      },
       fly,
       operator,
-      restartConvex: async () => {
-        await convex.close();
-        convex = await openConvex(Number(new URL(cloudUrl).port), Number(new URL(siteUrl).port));
+      crashBackend: async () => {
+        await backend.kill();
+        backend = await openBackend(Number(new URL(cloudUrl).port), Number(new URL(siteUrl).port));
       },
       close,
     };

@@ -64,19 +64,11 @@ export async function measureLatency(options: LatencyOptions): Promise<LatencyRo
 /** A conversation whose head is due in a year, so that nobody ever claims it: what is sent there only waits. */
 async function openSilentConversation(stack: Stack): Promise<Conversation> {
   const silent = await openConversation(stack.cloudUrl);
-  await stack.convex.engine.call({
-    kind: "mutation",
-    componentPath: "agentFactory",
-    path: "lib:enqueue",
-    args: {
-      conversationId: silent.conversationId,
-      agentKey: "default",
-      consumerUserId: silent.userId,
-      scheduledFor: Date.now() + 360 * 24 * 60 * 60_000,
-      payload: { provider: "app", providerUserId: silent.userId, messageText: "later" },
-    },
-    identity: null,
-    allowInternal: true,
+  await stack.operator.mutation(api.agentFactory.enqueue, {
+    conversationId: silent.conversationId,
+    agentKey: "default",
+    scheduledFor: Date.now() + 360 * 24 * 60 * 60_000,
+    payload: { provider: "app", providerUserId: silent.userId, messageText: "later" },
   });
   return silent;
 }
