@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { PortTakenError } from "../embedded-convex/server/http/listen.js";
+import { BackendFailed } from "./backend.js";
 import { startNextApp } from "./next-app.js";
 import { runOnce } from "./once.js";
 import { PROJECT_DIRECTORY, startStack } from "./stack.js";
@@ -97,7 +98,8 @@ async function untilInterrupted(port: number, { fresh, dev }: { fresh: boolean; 
 try {
   process.exitCode = await main();
 } catch (error) {
-  if (error instanceof PortTakenError) log(`${error.message}`);
+  // These say in a sentence what is wrong and what to do; a stack would only hide it.
+  if (error instanceof PortTakenError || error instanceof BackendFailed) log(error.message);
   else log(error instanceof Error ? (error.stack ?? error.message) : String(error));
   process.exitCode = 1;
 }
