@@ -38,7 +38,7 @@ const node = {
   message: "This code also runs where there is no Node: in Convex's runtime or in a browser.",
 };
 const testTools = {
-  regex: `^(?:(?:vitest|vite|convex-test|fast-check)(?:/.*)?|(?:\\.\\./)+test\\.js|.*\\.test\\.js)$`,
+  regex: `^(?:(?:vitest|vite|convex-test|fast-check)(?:/.*)?|(?:\\.\\./)+test\\.js|.*\\.test(?:-kit)?\\.js)$`,
   message: "Only tests import test tools.",
 };
 const foreignTables = {

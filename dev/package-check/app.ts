@@ -1,5 +1,5 @@
 /** Uses the tarball in an app (the folder `app/`) that can see nothing but what the package says it needs. */
-import { cp, mkdir, symlink } from "node:fs/promises";
+import { cp, mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { repositoryRoot, run, runTool } from "./commands.js";
@@ -19,6 +19,8 @@ const APP_TOOLS = ["convex-test", "vitest", "vite", "@edge-runtime/vm"];
  */
 export async function useInApp(tarball: string, manifest: Manifest, folder: string): Promise<void> {
   await cp(template, folder, { recursive: true });
+  // Not part of the template: there it would keep the template's files from being checked with this repository's others.
+  await writeFile(join(folder, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }));
   const installed = join(folder, "node_modules", manifest.name);
   await mkdir(installed, { recursive: true });
   await run("tar", ["-xzf", tarball, "--strip-components=1", "-C", installed], { cwd: folder });

@@ -39,6 +39,8 @@ describe("contentProblems", () => {
     "src/component/queue/claim.test.ts",
     "dist/component/queue/claim.test.js",
     "dist/component/queue/claim.test.d.ts",
+    "dist/component/queue/claim.test.js.map",
+    "src/component/setup.test-kit.ts",
     "dist/.tsbuildinfo",
     "src/component/fixtures/update.json",
     "dev/demo/main.ts",

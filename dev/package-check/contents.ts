@@ -16,7 +16,7 @@ const REQUIRED = [
 const ALLOWED = /^(?:src\/|dist\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/;
 
 const UNWANTED: [pattern: RegExp, reason: string][] = [
-  [/\.test\.[cm]?[jt]sx?$|\.test\.d\.[cm]?ts$|\.test\.[cm]?[jt]sx?\.map$/, "a test"],
+  [/\.test(?:-kit)?\.(?:d\.)?[cm]?[jt]sx?(?:\.map)?$/, "a test"],
   [/(?:^|\/)\.tsbuildinfo$|\.tsbuildinfo$/, "the compiler's notes about an earlier build"],
   [/(?:^|\/)(?:__snapshots__|fixtures|testing)\//, "test data"],
   [/(?:^|\/)\.env/, "an environment file"],

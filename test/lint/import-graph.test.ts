@@ -10,7 +10,7 @@ const component = join(repositoryRoot, "src/component");
 
 /** Source files, tests and generated code left out; paths relative to the component. */
 const files = readdirSync(component, { recursive: true, encoding: "utf8" })
-  .filter((path) => /\.tsx?$/.test(path) && !/\.test\.tsx?$/.test(path) && !path.includes("_generated"))
+  .filter((path) => /\.tsx?$/.test(path) && !/\.test(-kit)?\.tsx?$/.test(path) && !path.includes("_generated"))
   .sort();
 
 function importsOf(file: string): string[] {
