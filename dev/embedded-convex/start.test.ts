@@ -1,7 +1,7 @@
 /** The whole backend, in this process, as the stock clients see it: a chat over WebSocket, HTTP, files and tokens. */
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ConvexClient, ConvexHttpClient } from "convex/browser";
+import { BaseConvexClient, ConvexClient, ConvexHttpClient } from "convex/browser";
 import { CHAT_PROJECT, chat } from "./server/testing/chat.js";
 import { eventually } from "./server/testing/eventually.js";
 import { recordingConstructor } from "./server/testing/start-counter-backend.js";
@@ -62,6 +62,35 @@ describe("a chat", () => {
     await expect(client.query(chat.list, wrong as { room: string })).rejects.toThrow(/[Vv]alidat/);
     await expect(client.query(chat.total, {})).rejects.toThrow(/Could not find public function/);
     expect(await httpClient().query(chat.count, { room: "refused" })).toBe(0);
+  });
+
+  it("keeps the end of a page where it was, also for a client that comes back", async () => {
+    for (const text of ["1", "2", "3", "4"])
+      await httpClient().mutation(chat.send, { room: "paged", author: "a", text });
+    const { constructor, sockets } = recordingConstructor();
+    const pages: unknown[] = [];
+    const client: BaseConvexClient = new BaseConvexClient(
+      backend.cloudUrl,
+      () => {
+        const result = client.localQueryResult("messages:page", args);
+        // Undefined only before the first result.
+        if (typeof result === "object" && result !== null && "page" in result && Array.isArray(result.page)) {
+          pages.push(result.page.map((message: unknown) => (message as { text: string }).text).join());
+        }
+      },
+      { webSocketConstructor: constructor, logger: false },
+    );
+    const args = { room: "paged", paginationOpts: { numItems: 2, cursor: null } };
+    client.subscribe("messages:page", args);
+    await eventually(() => expect(pages).toEqual(["4,3"]));
+    await httpClient().mutation(chat.send, { room: "paged", author: "a", text: "5" });
+    await eventually(() => expect(pages.at(-1)).toBe("5,4,3"));
+    sockets.at(-1)?.terminate();
+    await httpClient().mutation(chat.send, { room: "paged", author: "a", text: "6" });
+    await eventually(() => expect(pages.at(-1)).toBe("6,5,4,3"));
+    const fresh = await httpClient().query(chat.page, args);
+    expect(fresh.page).toHaveLength(2);
+    await client.close();
   });
 
   it("counts right whoever writes at the same time", async () => {

@@ -3,20 +3,23 @@ import type { IncomingMessage } from "node:http";
 import { HttpError } from "./http-error.js";
 
 /** Convex's own limit for the arguments of a function, in bytes; a request has little else in it. */
-export const MAX_ARGUMENT_BYTES = 16 * 1024 * 1024;
+const MAX_ARGUMENT_BYTES = 16 * 1024 * 1024;
 
 /** Room for the JSON around the arguments (paths, format), in bytes. */
 const ENVELOPE_BYTES = 64 * 1024;
+
+/** The largest request or message that calls one function, in bytes. */
+export const MAX_CALL_BYTES = MAX_ARGUMENT_BYTES + ENVELOPE_BYTES;
 
 /** A JSON body of 16 MiB over loopback takes well under a second; whoever needs longer is holding a connection open. */
 const BODY_TIMEOUT_MS = 30_000;
 
 /**
  * The whole body as JSON.
- * @throws HttpError 413 when larger than {@link MAX_ARGUMENT_BYTES} and its envelope, 408 when slower than 30 s, 400 when it is not JSON.
+ * @throws HttpError 413 when larger than {@link MAX_CALL_BYTES}, 408 when slower than 30 s, 400 when it is not JSON.
  */
 export async function readJsonBody(request: IncomingMessage): Promise<unknown> {
-  const bytes = await readBody(request, MAX_ARGUMENT_BYTES + ENVELOPE_BYTES, BODY_TIMEOUT_MS);
+  const bytes = await readBody(request, MAX_CALL_BYTES, BODY_TIMEOUT_MS);
   try {
     return JSON.parse(bytes.toString("utf8"));
   } catch {

@@ -100,7 +100,16 @@ export class LiveQuery {
 
   #check(commit: Commit): void {
     if (this.#outcome === null || this.#staleSince !== null || commit.ts <= this.#outcome.ts) return;
-    if (this.environment.isAffected(this.#readSet, commit)) this.#markStale(commit.ts);
+    if (this.#isAffected(commit)) this.#markStale(commit.ts);
+  }
+
+  #isAffected(commit: Commit): boolean {
+    try {
+      return this.environment.isAffected(this.#readSet, commit);
+    } catch {
+      // The commit is done; a doubt about who has to know of it must not turn into its failure. Running once more is always right.
+      return true;
+    }
   }
 
   #markStale(since: bigint): void {

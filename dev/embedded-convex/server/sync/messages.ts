@@ -16,7 +16,15 @@ export type QuerySetModification = AddQuery | { type: "Remove"; queryId: number 
 export type ClientMessage =
   | { type: "Connect"; sessionId: string | null; maxObservedTimestamp: bigint; clientTs: number | null }
   | { type: "ModifyQuerySet"; baseVersion: number; newVersion: number; modifications: QuerySetModification[] }
-  | { type: "Mutation" | "Action"; requestId: number; udfPath: string; args: JSONValue; componentPath: string }
+  | {
+      type: "Mutation" | "Action";
+      requestId: number;
+      udfPath: string;
+      args: JSONValue;
+      componentPath: string;
+      /** Of the whole message, nearly all of which are the arguments. */
+      bytes: number;
+    }
   | { type: "Authenticate"; baseVersion: number; credentials: Credentials }
   | { type: "Event" };
 
@@ -68,6 +76,7 @@ export function parseClientMessage(frame: string): ClientMessage {
         udfPath: message.path("udfPath"),
         args: message.args(),
         componentPath: message.optionalText("componentPath") ?? "",
+        bytes: Buffer.byteLength(frame),
       };
     case "Authenticate":
       return { type, baseVersion: message.count("baseVersion"), credentials: parseCredentials(message) };

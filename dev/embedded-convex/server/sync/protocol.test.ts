@@ -108,6 +108,17 @@ describe("a client that breaks the protocol is told and cut off", () => {
     await eventually(() => expect(client.closed?.code).toBe(1009));
   });
 
+  it("except that a call with too large arguments is just answered as failed", async () => {
+    const client = await connect();
+    const args = [{ name: "x".repeat(17 * 1024 * 1024) }];
+    client.send({ type: "Mutation", requestId: 0, udfPath: "counters:add", args });
+    client.send({ type: "Action", requestId: 1, udfPath: "counters:echo", args });
+    expect((await client.received("MutationResponse"))[0]).toMatchObject({ success: false, requestId: 0 });
+    expect((await client.received("ActionResponse"))[0]).toMatchObject({ success: false, requestId: 1 });
+    client.send({ type: "Mutation", requestId: 2, udfPath: "counters:add", args: [{ name: "a" }] });
+    expect((await client.received("MutationResponse", 2))[1]).toMatchObject({ success: true, result: 1 });
+  });
+
   it("for too many mutations at once", async () => {
     const client = await connect();
     const mutation = (requestId: number, args: object) => ({
@@ -160,6 +171,21 @@ describe("mutations of one session", () => {
 });
 
 describe("the endpoint", () => {
+  it("splits large transitions for clients that say they can join them", async () => {
+    const text = "x".repeat(6 * 1024 * 1024);
+    backend.engine.functionTable.set("counters:large", { kind: "query", isPublic: true, run: () => text });
+    for (const [version, type] of [
+      ["1.28.0", "TransitionChunk"],
+      ["1.27.9", "Transition"],
+      ["rust-0.9.0", "Transition"],
+    ] as const) {
+      const client = await connectRawClient(backend.cloudUrl, version);
+      clients.push(client);
+      client.send(modify(0, { ...watchA, udfPath: "counters:large" }));
+      await client.received(type);
+    }
+  });
+
   it("refuses other paths, and other hosts", async () => {
     const address = backend.cloudUrl.replace("http", "ws");
     const refused = async (url: string, headers: Record<string, string> = {}) => {

@@ -5,6 +5,7 @@
 import type { CallResult } from "../../engine/types.js";
 import { ANONYMOUS, AuthenticationError, type Caller } from "../auth/caller.js";
 import type { Authenticator } from "../auth/authenticator.js";
+import { MAX_CALL_BYTES } from "../http/body.js";
 import type { FunctionRunner } from "../functions/function-runner.js";
 import type { LiveQueries } from "./live-queries.js";
 import { parseClientMessage, ProtocolError, type ClientMessage, type Credentials } from "./messages.js";
@@ -104,10 +105,10 @@ export class SyncSession {
         this.#transitions.changeCaller(this.#caller, message.baseVersion);
         return;
       case "Mutation":
-        this.#enqueueMutation(message, this.#validCaller());
-        return;
       case "Action":
-        void this.#runAction(message, this.#validCaller());
+        if (message.bytes > MAX_CALL_BYTES) this.#refuseArguments(message);
+        else if (message.type === "Mutation") this.#enqueueMutation(message, this.#validCaller());
+        else void this.#runAction(message, this.#validCaller());
         return;
       case "Event":
         // Statistics for the operators of a cloud.
@@ -182,6 +183,11 @@ export class SyncSession {
         ? { type: "ActionResponse", requestId, success: true, result: outcome.value, logLines: outcome.logLines }
         : failedResponse("ActionResponse", requestId, outcome),
     );
+  }
+
+  #refuseArguments({ type, requestId, udfPath, bytes }: FunctionMessage): void {
+    const result = `The arguments of ${udfPath} are too large: ${bytes} bytes, of at most ${MAX_CALL_BYTES}.`;
+    this.#send({ type: `${type}Response`, requestId, success: false, result, logLines: [] });
   }
 
   #send(message: object): void {

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
-import { MAX_ARGUMENT_BYTES } from "../http/body.js";
+import { MAX_CALL_BYTES } from "../http/body.js";
 import { textOf } from "./frames.js";
 import { Outbox } from "./outbox.js";
 import { SyncSession, type CloseCode, type SessionDependencies } from "./session.js";
@@ -17,7 +17,7 @@ const STALL_TIMEOUT_MS = 60_000;
 const CLOSE_GRACE_MS = 2_000;
 const MAX_SOCKETS = 1_000;
 /** One message may carry the arguments of several queries when a client reconnects. */
-const MAX_FRAME_BYTES = 2 * MAX_ARGUMENT_BYTES;
+const MAX_FRAME_BYTES = 2 * MAX_CALL_BYTES;
 
 const SYNC_PATH = /^\/api\/(?:([^/?]+)\/)?sync(?:\?.*)?$/;
 /** The first npm client that can put split transitions together again. */

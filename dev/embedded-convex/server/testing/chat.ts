@@ -1,6 +1,6 @@
 /** The chat fixture, for tests of the whole backend: where it is, and its functions by name. */
 import { fileURLToPath } from "node:url";
-import { makeFunctionReference, type UserIdentity } from "convex/server";
+import { makeFunctionReference, type PaginationOptions, type PaginationResult, type UserIdentity } from "convex/server";
 
 export const CHAT_PROJECT = fileURLToPath(new URL("../../fixtures/chat", import.meta.url));
 
@@ -12,6 +12,11 @@ export const chat = {
   sendLater: makeFunctionReference<"mutation", Message & { delayMs: number }, null>("messages:sendLater"),
   sendTwice: makeFunctionReference<"action", Message, number[]>("messages:sendTwice"),
   list: makeFunctionReference<"query", { room: string }, string[]>("messages:list"),
+  page: makeFunctionReference<
+    "query",
+    { room: string; paginationOpts: PaginationOptions },
+    PaginationResult<{ text: string }>
+  >("messages:page"),
   count: makeFunctionReference<"query", { room: string }, number>("messages:count"),
   whoAmI: makeFunctionReference<"query", Record<string, never>, UserIdentity | null>("messages:whoAmI"),
   greeting: makeFunctionReference<"query", Record<string, never>, string>("messages:greeting"),

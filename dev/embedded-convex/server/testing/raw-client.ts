@@ -31,8 +31,8 @@ export class RawClient {
   }
 }
 
-export async function connectRawClient(cloudUrl: string): Promise<RawClient> {
-  const client = new RawClient(new WebSocket(`${cloudUrl.replace("http", "ws")}/api/1.48.0/sync`));
+export async function connectRawClient(cloudUrl: string, version = "1.48.0"): Promise<RawClient> {
+  const client = new RawClient(new WebSocket(`${cloudUrl.replace("http", "ws")}/api/${version}/sync`));
   await once(client.socket, "open");
   const sessionId = crypto.randomUUID();
   client.send({ type: "Connect", sessionId, connectionCount: 0, lastCloseReason: null, clientTs: Date.now() });
