@@ -72,11 +72,16 @@ export async function enrollTestWorker(t: Test, options: TestWorkerOptions = {})
       metadata: {},
       createdAt: Date.now(),
     }));
-    await ctx.runMutation(pool.internal.commit, {
-      poolKey: "default",
+    const poolKey = "default";
+    const credentialHash = await sha256Hex(enrollmentCredential);
+    const run = await ctx.runMutation(pool.internal.commit, {
+      poolKey,
       machines,
-      tickets: [{ workerId, credentialHash: await sha256Hex(enrollmentCredential) }],
+      tickets: [{ workerId, credentialHash }],
     });
+    // The run ends here, without the machine it asked for; left open, it would keep the next one from spawning.
+    const outcome = { generation: run?.generation ?? null, problem: null, nextAt: null };
+    await ctx.runMutation(pool.internal.finish, { poolKey, startedAt: Date.now(), ...outcome });
     const enrollment = await ctx.runMutation(lib.enrollWorker, { workerId, workerToken, enrollmentCredential });
     return { workerId, workerToken, enrollment };
   });
