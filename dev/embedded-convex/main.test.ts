@@ -64,12 +64,14 @@ describe("the command", () => {
       await backend.exited;
       return { status: backend.exitCode, message: backend.stderr };
     };
-    const taken = await attempt("--project", CHAT_PROJECT, "--memory", "--port", port, "--site-port", "0");
+    const [taken, wrong] = await Promise.all([
+      attempt("--project", CHAT_PROJECT, "--memory", "--port", port, "--site-port", "0"),
+      attempt("--prot", "1"),
+    ]);
     expect(taken).toEqual({
       status: 3,
       message: expect.stringContaining(`Port ${port} is already in use.`) as unknown,
     });
-    const wrong = await attempt("--prot", "1");
     expect(wrong).toEqual({ status: 2, message: expect.stringContaining("Usage:") as unknown });
   });
 });
@@ -100,7 +102,7 @@ describe("killing the process", () => {
         await sleep(5);
       }
     })();
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 2; round++) {
       const before = answers.length;
       await eventually(() => expect(answers.length).toBeGreaterThan(before + 8));
       await backend.kill("SIGKILL");
@@ -136,12 +138,14 @@ describe("killing the process", () => {
     const { storageId: file } = (await upload.json()) as { storageId: string };
     await first.backend.kill("SIGKILL");
 
-    const second = await start(port);
+    const second = await start(port, "--stop-with-stdin");
     expect(await readFile(join(directory, "admin-key"), "utf8")).toBe(key);
     const after = new ConvexHttpClient(second.line.cloudUrl, { logger: false });
     expect(await after.query(chat.greeting, {})).toBe("still here");
     const url = await after.query(chat.fileUrl, { file });
     expect(await (await fetch(url ?? "")).text()).toBe("kept");
+    await second.backend.endInput();
+    expect(second.backend.exitCode).toBe(0);
   });
 });
 

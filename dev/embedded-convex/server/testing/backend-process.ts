@@ -1,7 +1,7 @@
 /** The backend as a process of its own, as a developer starts it: to be asked by the CLI, and to be killed. */
 import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("../../main.ts", import.meta.url));
@@ -22,14 +22,14 @@ export class BackendProcess {
   stdout = "";
   readonly exited: Promise<unknown>;
 
-  private constructor(private readonly child: ChildProcessByStdio<null, Readable, Readable>) {
+  private constructor(private readonly child: ChildProcessByStdio<Writable, Readable, Readable>) {
     this.exited = once(child, "exit");
     child.stdout.setEncoding("utf8").on("data", (text: string) => (this.stdout += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (this.stderr += text));
   }
 
   static spawn(...flags: string[]): BackendProcess {
-    const child = spawn(process.execPath, ["--import", "tsx", MAIN, ...flags], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, ["--import", "tsx", MAIN, ...flags], { stdio: ["pipe", "pipe", "pipe"] });
     return new BackendProcess(child);
   }
 
@@ -49,6 +49,12 @@ export class BackendProcess {
 
   get exitCode(): number | null {
     return this.child.exitCode;
+  }
+
+  /** What happens when the program that started the backend is gone. Waits for its end. */
+  async endInput(): Promise<void> {
+    this.child.stdin.end();
+    await this.exited;
   }
 
   async kill(signal: "SIGKILL" | "SIGTERM" | "SIGINT"): Promise<void> {
