@@ -35,6 +35,8 @@ export class Reaper {
     this.closed = true;
     const child = this.child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    // A program with nothing else left to do would end here, in silence, before its error is printed.
+    child.ref();
     await new Promise<void>((resolve) => {
       child.once("exit", () => resolve());
       child.stdin?.end();
