@@ -44,3 +44,9 @@ export async function settledWithin(promise: Promise<unknown>, ms: number): Prom
     stop.abort();
   }
 }
+
+/** Resolves when `signal` is aborted. */
+export async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

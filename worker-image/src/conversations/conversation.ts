@@ -1,0 +1,91 @@
+/** One conversation on this worker: its folder, its runtime, and the rule that only one turn at a time has them. */
+import { mkdir, rm } from "node:fs/promises";
+import type { Logger } from "../logger.js";
+import type { Runtime, RuntimeContext } from "../runtimes/runtime.js";
+import { settledWithin, withTimeout } from "../timing.js";
+import { conversationPaths, type ConversationPaths } from "../workspaces/paths.js";
+import { Workspace } from "../workspaces/workspace.js";
+
+/** A gateway with its plugins takes half a minute on a small machine. */
+const START_TIMEOUT_MS = 120_000;
+/** A runtime that does not stop within this is left behind; its process group dies with the worker. */
+const STOP_TIMEOUT_MS = 10_000;
+
+export class Conversation {
+  readonly workspace: Workspace;
+  readonly runtime: Runtime;
+  private isStarted = false;
+  private occupied: Promise<void> = Promise.resolve();
+  private waiting = 0;
+  private readonly paths: ConversationPaths;
+  lastUsed = 0;
+
+  constructor(
+    readonly conversationId: string,
+    dataDirectory: string,
+    createRuntime: (context: RuntimeContext) => Runtime,
+    private readonly logger: Logger,
+  ) {
+    this.paths = conversationPaths(dataDirectory, conversationId);
+    this.runtime = createRuntime({
+      conversationId,
+      workspaceDirectory: this.paths.workspace,
+      stateDirectory: this.paths.state,
+      temporaryDirectory: this.paths.temporary,
+      logger,
+    });
+    this.workspace = new Workspace(conversationId, this.paths, this.runtime.snapshotExcludes());
+  }
+
+  /** Nobody uses it and nobody waits for it. */
+  get isIdle(): boolean {
+    return this.waiting === 0;
+  }
+
+  get isWarm(): boolean {
+    return this.isStarted;
+  }
+
+  /** Runs `work` when nobody else has the conversation: a turn that is being aborted still cleans up behind itself. */
+  async exclusively<T>(work: () => Promise<T>): Promise<T> {
+    this.waiting++;
+    const mine = this.occupied.then(work);
+    this.occupied = mine.then(
+      () => {},
+      () => {},
+    );
+    try {
+      return await mine;
+    } finally {
+      this.waiting--;
+      this.lastUsed = Date.now();
+    }
+  }
+
+  /** The runtime, ready for a turn; one that is no longer healthy is started anew. */
+  async startedRuntime(): Promise<Runtime> {
+    if (this.isStarted && !(await this.runtime.health()).isHealthy) await this.stopRuntime();
+    if (!this.isStarted) {
+      await mkdir(this.paths.temporary, { recursive: true, mode: 0o700 });
+      // Set first: what has been started half must be stopped too.
+      this.isStarted = true;
+      const late = () => new Error(`The agent runtime was not ready within ${START_TIMEOUT_MS / 1_000} seconds.`);
+      try {
+        await withTimeout(this.runtime.start(), START_TIMEOUT_MS, late);
+      } catch (error) {
+        await this.stopRuntime();
+        throw error;
+      }
+    }
+    return this.runtime;
+  }
+
+  async stopRuntime(): Promise<void> {
+    if (!this.isStarted) return;
+    const stopping = this.runtime.stop();
+    stopping.catch((error: unknown) => this.logger.warn({ error }, "The runtime did not stop cleanly."));
+    if (!(await settledWithin(stopping, STOP_TIMEOUT_MS))) this.logger.warn("The runtime did not stop in time.");
+    this.isStarted = false;
+    await rm(this.paths.temporary, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,323 @@
+/** The backend's side of the worker protocol in memory: leases, fencing, streams, snapshots. For tests of the worker. */
+import { randomUUID } from "node:crypto";
+import { agentFactoryError, type AgentFactoryErrorKind } from "../../../src/shared/errors.js";
+import type { ToolCall, TranscriptEntry, Usage } from "../../../src/shared/payload.js";
+import type {
+  Claim,
+  Enrollment,
+  Inbox,
+  SnapshotForRestore,
+  WorkerArgs,
+  WorkerFunctionName,
+  WorkerResult,
+} from "../../../src/shared/worker-protocol.js";
+import type { FakeStorage } from "./fake-storage.js";
+
+export type FakeMessage = {
+  messageId: string;
+  conversationId: string;
+  text: string;
+  attempts: number;
+  status: "queued" | "processing" | "done" | "failed";
+  reply?: string;
+  usage?: Usage;
+  error?: string;
+  streamed: string;
+  tools: Map<string, ToolCall["status"]>;
+};
+type Lease = { leaseId: string; messageId: string; conversationId: string; generation: number; workerId: string };
+type Upload = { conversationId: string; generation: number; reason: string; storageId?: string; status: string };
+type Completion = { leaseId: string; result: string };
+
+export const CREDENTIAL = "one-time-credential-0123456789";
+const RUN_TIMEOUT_MS = 60_000;
+
+export class FakeBackend {
+  readonly messages: FakeMessage[] = [];
+  readonly leases = new Map<string, Lease>();
+  readonly pointers = new Map<string, { snapshotId: string; storageId: string; generation: number }>();
+  readonly uploads = new Map<string, Upload>();
+  readonly transcript: (TranscriptEntry & { conversationId: string })[] = [];
+  readonly tokens = new Set<string>();
+  state: Inbox["state"] = "run";
+  isDrained = false;
+  isLapsed = false;
+  runTimeoutMs = RUN_TIMEOUT_MS;
+  heartbeats = 0;
+  enrollment: Enrollment = {
+    poolKey: "pool",
+    heartbeatIntervalMs: 200,
+    conversationsPerWorker: 2,
+    tokenLifetimeMs: 3_600_000,
+  };
+  private readonly completions = new Map<string, Completion>();
+  private readonly generations = new Map<string, number>();
+  private readonly watchers = new Set<() => void>();
+  private tickets = 0;
+
+  constructor(readonly storage: FakeStorage) {}
+
+  enqueue(conversationId: string, text: string): FakeMessage {
+    const message: FakeMessage = {
+      messageId: `message-${this.messages.length + 1}`,
+      conversationId,
+      text,
+      attempts: 0,
+      status: "queued",
+      streamed: "",
+      tools: new Map(),
+    };
+    this.messages.push(message);
+    this.changed();
+    return message;
+  }
+
+  /** Takes a running turn away, as a cancellation or an expiry does. */
+  revoke(messageId: string, status: "queued" | "failed" = "failed"): void {
+    for (const lease of this.leases.values()) {
+      if (lease.messageId !== messageId) continue;
+      this.leases.delete(lease.leaseId);
+      this.message(messageId).status = status;
+    }
+    this.changed();
+  }
+
+  setState(state: Inbox["state"]): void {
+    this.state = state;
+    this.changed();
+  }
+
+  /** Calls `listener` after every change; returns what stops that. */
+  watch(listener: () => void): () => void {
+    this.watchers.add(listener);
+    return () => this.watchers.delete(listener);
+  }
+
+  changed(): void {
+    this.tickets++;
+    for (const listener of [...this.watchers]) listener();
+  }
+
+  /** Runs one function as a transaction. */
+  run<Name extends WorkerFunctionName>(name: Name, args: WorkerArgs<Name>): WorkerResult<Name> {
+    const handler: (args: WorkerArgs<Name>) => WorkerResult<Name> = this.handlers[name];
+    return handler(args);
+  }
+
+  private readonly handlers: { [Name in WorkerFunctionName]: (args: WorkerArgs<Name>) => WorkerResult<Name> } = {
+    workerEnroll: ({ workerToken, enrollmentCredential }) => {
+      const isKnown = this.tokens.has(workerToken);
+      if (enrollmentCredential !== CREDENTIAL || (this.tokens.size > 0 && !isKnown)) {
+        throw this.error("enrollment_rejected", "This enrollment credential is not valid.");
+      }
+      this.tokens.add(workerToken);
+      return this.enrollment;
+    },
+    workerRotateToken: ({ workerToken, newWorkerToken }) => {
+      this.authenticate(workerToken);
+      this.tokens.clear();
+      this.tokens.add(newWorkerToken);
+      return { tokenLifetimeMs: this.enrollment.tokenLifetimeMs };
+    },
+    workerInbox: ({ workerToken, wantsWork }) => {
+      this.authenticate(workerToken);
+      const isWaiting = this.state === "run" && wantsWork && this.claimable() !== undefined;
+      return {
+        state: this.state,
+        work: isWaiting ? `ticket-${this.tickets}` : null,
+        leaseIds: [...this.leases.keys()],
+      };
+    },
+    workerClaim: ({ workerToken, workerId }) => this.claim(workerToken, workerId),
+    workerHeartbeat: ({ workerToken }) => {
+      this.authenticate(workerToken);
+      this.heartbeats++;
+      if (!this.isLapsed) return true;
+      this.isLapsed = false;
+      for (const { messageId } of [...this.leases.values()]) this.revoke(messageId, "queued");
+      return false;
+    },
+    workerHydrationBundle: (args) => {
+      const { message } = this.held(args);
+      const { messageId, conversationId } = message;
+      const contextHistory = this.transcript
+        .filter((entry) => entry.conversationId === conversationId)
+        .map(({ role, content, at }) => ({ role, content, at }));
+      return {
+        messageId,
+        conversationId,
+        agentKey: "agent",
+        payload: this.payload(message),
+        profile: { version: "1", displayName: null },
+        conversationState: { contextHistory, pendingToolCalls: [] },
+        snapshot: this.snapshot(conversationId),
+      };
+    },
+    workerAppendTurnDelta: (args) => {
+      const { message } = this.held(args);
+      if (args.offset > message.streamed.length) throw this.error("output_gap", "Characters are missing.");
+      message.streamed += args.text.slice(message.streamed.length - args.offset);
+      for (const { callId, status } of args.tools ?? []) message.tools.set(callId, status);
+      return { length: message.streamed.length };
+    },
+    workerComplete: (args) => this.complete(args),
+    workerFail: (args) => {
+      const { message } = this.held(args);
+      this.leases.delete(args.leaseId);
+      const isRetried = (args.retryable ?? true) && message.attempts < 5;
+      message.status = isRetried ? "queued" : "failed";
+      message.error = args.errorMessage;
+      this.changed();
+      return { requeued: isRetried, deadLettered: !isRetried, nextScheduledFor: isRetried ? 0 : null };
+    },
+    workerRelease: (args) => {
+      const { message } = this.held(args);
+      this.leases.delete(args.leaseId);
+      message.status = "queued";
+      message.attempts--;
+      this.changed();
+      return true;
+    },
+    workerConversationHasQueued: ({ conversationId }) =>
+      this.messages.some((message) => message.conversationId === conversationId && message.status === "queued"),
+    workerAppendConversationMessages: ({ messages }) => ({ updated: true, messageCount: messages.length }),
+    workerControlState: ({ workerToken }) => {
+      this.authenticate(workerToken);
+      return { shouldStop: this.state !== "run" };
+    },
+    workerPrepareSnapshotUpload: ({ workerToken, conversationId, generation, reason }) => {
+      this.authenticate(workerToken);
+      if (this.generations.get(conversationId) !== generation) throw this.leaseLost();
+      const snapshotId = `snapshot-${this.uploads.size + 1}`;
+      this.uploads.set(snapshotId, { conversationId, generation, reason, status: "uploading" });
+      return { snapshotId, uploadUrl: this.storage.uploadUrl(), expiresAt: 0 };
+    },
+    workerFinalizeSnapshotUpload: ({ workerToken, snapshotId, storageId, sha256, sizeBytes }) => {
+      this.authenticate(workerToken);
+      const [upload, file] = [this.uploads.get(snapshotId), this.storage.files.get(storageId)];
+      if (upload?.status === "ready" && upload.storageId === storageId) return true;
+      if (upload?.status !== "uploading" || file?.sha256 !== sha256 || file.bytes.length !== sizeBytes) {
+        throw this.error("snapshot_rejected", "Size or checksum differ.");
+      }
+      Object.assign(upload, { status: "ready", storageId });
+      if (upload.reason !== "checkpoint") this.point(snapshotId, upload);
+      return true;
+    },
+    workerFailSnapshotUpload: ({ snapshotId }) => {
+      const upload = this.uploads.get(snapshotId);
+      if (upload?.status !== "uploading") return false;
+      upload.status = "failed";
+      return true;
+    },
+    workerLatestSnapshotForRestore: (args) => this.snapshot(this.held(args).message.conversationId),
+    workerDrained: ({ workerToken }) => {
+      this.authenticate(workerToken);
+      this.isDrained = true;
+      return null;
+    },
+  };
+
+  private claim(workerToken: string, workerId: string): Claim | null {
+    this.authenticate(workerToken);
+    const message = this.claimable();
+    if (message === undefined || this.state !== "run" || this.isLapsed) return null;
+    if (this.leases.size >= this.enrollment.conversationsPerWorker) return null;
+    const { conversationId, messageId } = message;
+    const generation = (this.generations.get(conversationId) ?? 0) + 1;
+    this.generations.set(conversationId, generation);
+    const leaseId = `lease-${randomUUID()}`;
+    this.leases.set(leaseId, { leaseId, messageId, conversationId, generation, workerId });
+    Object.assign(message, { status: "processing", attempts: message.attempts + 1, streamed: "", tools: new Map() });
+    this.changed();
+    return {
+      messageId,
+      conversationId,
+      agentKey: "agent",
+      leaseId,
+      generation,
+      leaseExpiresAt: 0,
+      runTimeoutMs: this.runTimeoutMs,
+      attempt: message.attempts,
+      payload: this.payload(message),
+    };
+  }
+
+  private complete(args: WorkerArgs<"workerComplete">): boolean {
+    const { messageId, leaseId, reply, usage, snapshotId } = args;
+    const result = JSON.stringify([reply, usage, snapshotId]);
+    const completion = this.completions.get(messageId);
+    if (completion?.leaseId === leaseId) {
+      if (completion.result !== result) throw this.error("already_completed", "Another result stands.");
+      return true;
+    }
+    const { message } = this.held(args);
+    if (snapshotId !== undefined) {
+      const upload = this.uploads.get(snapshotId);
+      if (upload?.status !== "ready" || upload.generation !== args.generation) {
+        throw this.error("snapshot_rejected", "It is not a finished upload of this very turn.");
+      }
+      this.point(snapshotId, upload);
+    }
+    Object.assign(message, { status: "done", reply, ...(usage && { usage }) });
+    for (const [role, content] of [["user", message.text] as const, ["assistant", reply] as const]) {
+      this.transcript.push({ conversationId: message.conversationId, role, content, at: 0 });
+    }
+    this.completions.set(messageId, { leaseId, result });
+    this.leases.delete(leaseId);
+    this.changed();
+    return true;
+  }
+
+  private claimable(): FakeMessage | undefined {
+    const isBusy = (conversationId: string) =>
+      [...this.leases.values()].some((lease) => lease.conversationId === conversationId);
+    return this.messages.find((message) => message.status === "queued" && !isBusy(message.conversationId));
+  }
+
+  private held(args: { workerToken: string; leaseId: string; messageId: string; generation: number }) {
+    this.authenticate(args.workerToken);
+    const lease = this.leases.get(args.leaseId);
+    if (this.isLapsed || lease?.messageId !== args.messageId || lease.generation !== args.generation)
+      throw this.leaseLost();
+    return { lease, message: this.message(args.messageId) };
+  }
+
+  private message(messageId: string): FakeMessage {
+    const found = this.messages.find((message) => message.messageId === messageId);
+    if (found === undefined) throw new Error(`No such message: ${messageId}`);
+    return found;
+  }
+
+  private point(snapshotId: string, { conversationId, generation, storageId = "" }: Upload): void {
+    this.pointers.set(conversationId, { snapshotId, storageId, generation });
+  }
+
+  private snapshot(conversationId: string): SnapshotForRestore | null {
+    const pointer = this.pointers.get(conversationId);
+    if (pointer === undefined) return null;
+    const file = this.storage.files.get(pointer.storageId);
+    return {
+      snapshotId: pointer.snapshotId,
+      downloadUrl: this.storage.downloadUrl(pointer.storageId),
+      sha256: file?.sha256 ?? "",
+      sizeBytes: file?.bytes.length ?? 0,
+      createdAt: 0,
+    };
+  }
+
+  private payload({ text }: FakeMessage) {
+    return { provider: "app", providerUserId: "user", messageText: text };
+  }
+
+  private authenticate(workerToken: string): void {
+    if (!this.tokens.has(workerToken)) throw this.error("worker_rejected", "This worker is not known.");
+  }
+
+  private leaseLost() {
+    return this.error("lease_lost", "This worker no longer holds the message.");
+  }
+
+  private error(kind: AgentFactoryErrorKind, message: string) {
+    return agentFactoryError(kind, message);
+  }
+}

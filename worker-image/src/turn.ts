@@ -1,0 +1,257 @@
+/** One claimed message from claim to end: hydrate, restore, run, stream, save, complete; nothing of it counts before that. */
+import type { Claim, HydrationBundle, SnapshotForRestore } from "../../src/shared/worker-protocol.js";
+import { CallAborted, type CallPolicy, type WorkerSession } from "./backend/session.js";
+import type { Conversation } from "./conversations/conversation.js";
+import type { ConversationPool } from "./conversations/pool.js";
+import { DeltaStream, type Delta } from "./delta-stream.js";
+import type { LeaseJournal } from "./lifecycle/lease-journal.js";
+import { errorMessage, type Logger, type SecretFilter } from "./logger.js";
+import type { Runtime } from "./runtimes/runtime.js";
+import { monotonicMs } from "./timing.js";
+import { describeFailure, isLeaseLost, TurnFailed } from "./turn-failure.js";
+import { runInRuntime } from "./turn-output.js";
+import { Settlement } from "./turn-settlement.js";
+import type { Checkpoint, Checkpointer } from "./workspaces/checkpoint.js";
+import { restoreSnapshot } from "./workspaces/restore.js";
+
+export type TurnDependencies = {
+  session: WorkerSession;
+  conversations: ConversationPool;
+  checkpointer: Checkpointer;
+  journal: LeaseJournal;
+  filter: SecretFilter;
+  logger: Logger;
+  temporaryDirectory: string;
+  /** Aborted when the process is about to exit whatever happens. */
+  exiting: AbortSignal;
+};
+
+/** `released`: given back before it began. `lost`: the backend took it away. `abandoned`: nobody could be told. */
+export type TurnOutcome = "completed" | "failed" | "released" | "lost" | "abandoned";
+
+/** Why a turn was told to end. */
+type EndReason = "lost" | "shutdown" | "deadline" | "stop";
+
+/** Kept back from the run time, to report a turn that took too long while its lease still counts. */
+const DEADLINE_MARGIN_MS = 5_000;
+
+export class Turn {
+  /** The inbox has listed the lease; only then does its absence mean anything. */
+  isListed = false;
+  private phase: "preparing" | "running" | "settling" = "preparing";
+  private readonly ending = new AbortController();
+  private endReason: EndReason | null = null;
+  private readonly deadlineMs: number;
+  private readonly logger: Logger;
+  private readonly settlement: Settlement;
+
+  /** @param claimedAtMs when the claim was sent, on the monotonic clock: the backend's clock started no earlier */
+  constructor(
+    readonly claim: Claim,
+    claimedAtMs: number,
+    private readonly needs: TurnDependencies,
+  ) {
+    const { messageId, conversationId, attempt, runTimeoutMs } = claim;
+    this.logger = needs.logger.child({ messageId, conversationId, attempt });
+    this.deadlineMs = claimedAtMs + runTimeoutMs - Math.min(DEADLINE_MARGIN_MS, runTimeoutMs / 10);
+    this.settlement = new Settlement(needs.session, claim, needs.exiting);
+  }
+
+  /** The lease is gone: stop, tell nobody. Once the result is on its way, its answer is what decides. */
+  leaseLost(): void {
+    if (this.phase !== "settling") this.end("lost");
+  }
+
+  /** The worker shuts down: a turn that has not begun is given back; with `now`, one that runs is ended too. */
+  shutDown({ now }: { now: boolean }): void {
+    if (this.phase === "preparing" || (now && this.phase === "running")) this.end("shutdown");
+  }
+
+  /** Nothing this worker holds is valid any more. */
+  stop(): void {
+    this.end("stop");
+  }
+
+  /** Never throws. */
+  async run(): Promise<TurnOutcome> {
+    const startedAt = monotonicMs();
+    const deadline = setTimeout(() => this.end("deadline"), Math.max(0, this.deadlineMs - startedAt));
+    let outcome: TurnOutcome;
+    try {
+      await this.needs.journal.add(this.claim);
+      const conversation = this.needs.conversations.get(this.claim.conversationId);
+      outcome = await conversation.exclusively(() => this.inConversation(conversation));
+    } catch (error) {
+      outcome = await this.settleFailure(error);
+    } finally {
+      clearTimeout(deadline);
+    }
+    // What nobody could be told about is left for the next process to give back.
+    if (outcome !== "abandoned") await this.needs.journal.remove(this.claim.leaseId).catch(() => {});
+    this.logger.info({ outcome, durationMs: Math.round(monotonicMs() - startedAt) }, "The turn is over.");
+    return outcome;
+  }
+
+  private async inConversation(conversation: Conversation): Promise<"completed"> {
+    const { session } = this.needs;
+    const bundle = await session.query(
+      "workerHydrationBundle",
+      (credentials) => ({ ...credentials, ...this.lease }),
+      this.policy,
+    );
+    await this.prepareWorkspace(conversation, bundle.snapshot);
+    this.throwIfEnded();
+    const runtime = await conversation.startedRuntime().catch((error: unknown) => {
+      throw new TurnFailed(`The agent runtime could not be started: ${errorMessage(error)}`, true);
+    });
+    this.throwIfEnded();
+
+    this.phase = "running";
+    await conversation.workspace.markDirty();
+    const over = new AbortController();
+    const deltas = new DeltaStream(
+      (delta) => this.sendDelta(delta),
+      AbortSignal.any([this.ending.signal, over.signal]),
+    );
+    try {
+      const output = await runInRuntime(runtime, this.inputFrom(bundle), deltas, {
+        signal: this.ending.signal,
+        forceStop: () => conversation.stopRuntime(),
+        logger: this.logger,
+      });
+      this.throwIfEnded();
+      if (output === null) throw new CallAborted("The turn was ended.");
+      if (output.failure !== null) throw new TurnFailed(output.failure.message, output.failure.retryable);
+      const { treeDigest, snapshotId } = await this.save(conversation, runtime, deltas);
+      this.throwIfEnded();
+
+      this.phase = "settling";
+      await this.settlement.complete({ reply: deltas.reply, usage: output.usage, snapshotId });
+      await conversation.workspace.commit(treeDigest, snapshotId).catch((error: unknown) => {
+        // The turn counts; the folder stays marked and is restored from the snapshot next time.
+        this.logger.warn({ error }, "The workspace could not be marked as saved.");
+      });
+      return "completed";
+    } finally {
+      over.abort();
+    }
+  }
+
+  private inputFrom(bundle: HydrationBundle) {
+    return {
+      turnId: `${this.claim.messageId}.${this.claim.generation}`,
+      message: bundle.payload.messageText,
+      history: bundle.conversationState.contextHistory,
+      agent: { key: bundle.agentKey, ...bundle.profile },
+    };
+  }
+
+  private async prepareWorkspace(conversation: Conversation, snapshot: SnapshotForRestore | null): Promise<void> {
+    const { session, temporaryDirectory } = this.needs;
+    const refresh = () =>
+      session.query(
+        "workerLatestSnapshotForRestore",
+        (credentials) => ({ ...credentials, ...this.lease }),
+        this.policy,
+      );
+    const from = { temporaryDirectory, refresh, logger: this.logger, signal: this.ending.signal };
+    const result = await conversation.workspace.prepare(
+      snapshot,
+      this.claim.generation,
+      (source, root) => restoreSnapshot(source, root, from),
+      () => conversation.stopRuntime(),
+    );
+    this.logger.debug({ workspace: result, snapshotId: snapshot?.snapshotId ?? null }, "The workspace is ready.");
+  }
+
+  private async sendDelta({ offset, text, tools }: Delta): Promise<number> {
+    try {
+      const { length } = await this.needs.session.mutate(
+        "workerAppendTurnDelta",
+        (credentials) => ({ ...credentials, ...this.lease, offset, text, ...(tools.length > 0 && { tools }) }),
+        this.policy,
+      );
+      return length;
+    } catch (error) {
+      if (isLeaseLost(error)) this.leaseLost();
+      throw error;
+    }
+  }
+
+  /** Uploads what changed while the last words are still being streamed. */
+  private async save(conversation: Conversation, runtime: Runtime, deltas: DeltaStream): Promise<Checkpoint> {
+    const { conversationId, generation } = this.claim;
+    const { paths, digestBeforeTurn: committedDigest } = conversation.workspace;
+    const request = { conversationId, generation, reason: "checkpoint", root: paths.root, committedDigest } as const;
+    const resume = await runtime.quiesce();
+    try {
+      // Both are waited for, whatever happens to one: nothing may use the folder after this.
+      const [saved, streamed] = await Promise.allSettled([
+        this.needs.checkpointer.save({ ...request, excludes: runtime.snapshotExcludes() }, this.policy),
+        deltas.finish(),
+      ]);
+      if (saved.status === "rejected") throw saved.reason;
+      if (streamed.status === "rejected") {
+        // The whole reply goes with the completion; its last streamed words are for those who watch.
+        this.logger.warn({ reason: errorMessage(streamed.reason) }, "The end of the reply could not be streamed.");
+      }
+      return saved.value;
+    } finally {
+      await resume();
+    }
+  }
+
+  /** Ends a turn that has no result. Never throws. */
+  private async settleFailure(error: unknown): Promise<TurnOutcome> {
+    const wasBegun = this.phase !== "preparing";
+    this.phase = "settling";
+    if (this.endReason === "lost" || isLeaseLost(error)) return "lost";
+    if (this.endReason === "stop") return "abandoned";
+    try {
+      if (this.endReason === "shutdown" && !wasBegun) {
+        await this.settlement.release();
+        return "released";
+      }
+      const report = describeFailure(this.endedBecause() ?? error);
+      this.logger.warn({ error, ...report }, "The turn failed.");
+      await this.settlement.fail({ ...report, errorMessage: this.needs.filter.clean(report.errorMessage) });
+      return "failed";
+    } catch (failure) {
+      if (isLeaseLost(failure)) return "lost";
+      this.logger.warn({ reason: errorMessage(failure) }, "The turn's end could not be reported.");
+      return "abandoned";
+    }
+  }
+
+  private endedBecause(): TurnFailed | null {
+    switch (this.endReason) {
+      case "deadline": {
+        const seconds = Math.round(this.claim.runTimeoutMs / 1_000);
+        return new TurnFailed(`The turn took longer than ${seconds} seconds and was stopped.`, true);
+      }
+      case "shutdown":
+        return new TurnFailed("The worker was shut down before the turn was over.", true);
+      default:
+        return null;
+    }
+  }
+
+  private end(reason: EndReason): void {
+    // The first reason stands, except that nothing is to be reported once everything is lost.
+    if (this.endReason === null || reason === "lost" || reason === "stop") this.endReason = reason;
+    this.ending.abort();
+  }
+
+  private throwIfEnded(): void {
+    if (this.ending.signal.aborted) throw new CallAborted("The turn was ended.");
+  }
+
+  private get lease() {
+    const { messageId, leaseId, generation } = this.claim;
+    return { messageId, leaseId, generation };
+  }
+
+  private get policy(): CallPolicy & { signal: AbortSignal } {
+    return { signal: this.ending.signal };
+  }
+}
