@@ -2,7 +2,7 @@
 import { CommitTsPlaceholder, type Value } from "convex/values";
 import type { ConvexTestInternals, Database, Document } from "./convex-test-internals.js";
 import { tableKey, tableOfId, type DocumentChange } from "./read-sets.js";
-import type { InvocationStorage } from "./invocation.js";
+import type { Invocation, InvocationStorage } from "./invocation.js";
 
 /** Everything one top-level transaction changes, by table. */
 export interface PendingCommit {
@@ -12,7 +12,7 @@ export interface PendingCommit {
 
 export interface CommitHooks {
   /** A throw here undoes the transaction; nothing is visible to anybody yet. */
-  beforeCommit(commit: PendingCommit): void;
+  beforeCommit(commit: PendingCommit, invocation: Invocation | null): void;
   /** The transaction is durable and visible; must not throw. */
   afterCommit(commit: PendingCommit): void;
   /** A top-level transaction ended, committed or not. */
@@ -43,7 +43,7 @@ export function installCommitHooks(
   root.commit = (ts) => {
     if (ts !== null) {
       pending = collectChanges(global.components, ts);
-      hooks.beforeCommit(pending);
+      hooks.beforeCommit(pending, invocations.getStore() ?? null);
     }
     commitRoot(ts);
   };

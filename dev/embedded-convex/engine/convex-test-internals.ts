@@ -86,11 +86,15 @@ export interface Database {
   _validate(tableName: string, document: unknown): void;
 }
 
+export type TransactionMetric =
+  "bytesRead" | "bytesWritten" | "databaseQueries" | "documentsRead" | "documentsWritten" | "functionsScheduled";
+
 export interface MetricsTracker {
   trackIndexRange(): void;
   trackRead(bytes: number): void;
   trackWrite(bytes: number): void;
   trackScheduledFunction(argsBytes: number): void;
+  getTransactionMetrics(): Record<TransactionMetric, { used: number }>;
 }
 
 export interface TransactionManager {
@@ -140,6 +144,13 @@ export interface Accessor {
   fetch(path: string, init: RequestInit): Promise<Response>;
   withIdentity(identity: UserIdentity): Accessor;
   registerComponent(path: string, schema: SchemaDefinition<GenericSchema, boolean> | null, modules: ModuleGlob): void;
+}
+
+/** @throws if the component is not installed. */
+export function databaseOf({ global }: ConvexTestInternals, componentPath: string): Database {
+  const component = global.components[componentPath];
+  if (component === undefined) throw new Error(`There is no component "${componentPath}" in this app.`);
+  return component.db;
 }
 
 /** As `import.meta.glob` returns it. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { AppDefinition, ComponentInstance } from "../definition.js";
 import { ownPackageSources } from "../definition/project-files.js";
 import { bundleInstance, type Bundle } from "./bundle-modules.js";
+import type { Clock } from "./clock.js";
 import { openConvexTest, type ConvexTestInternals } from "./convex-test-internals.js";
 import { wrapRouter } from "./http-actions.js";
 import {
@@ -24,6 +25,7 @@ export interface AppSurroundings {
   invocations: AsyncLocalStorage<Invocation>;
   /** Bundles are written here, and read once. */
   scratchDirectory: string;
+  clock: Clock;
   log: (line: string) => void;
 }
 
@@ -34,7 +36,7 @@ export interface LoadedApp {
 
 /** @throws naming the module or component that cannot be loaded. */
 export async function loadApp(surroundings: AppSurroundings): Promise<LoadedApp> {
-  const { definition, variables, builtIn, invocations, log, projectDirectory, scratchDirectory } = surroundings;
+  const { definition, variables, builtIn, invocations, clock, log, projectDirectory, scratchDirectory } = surroundings;
   let opened: ConvexTestInternals | null = null;
   const internalsNow = (): ConvexTestInternals => {
     if (opened === null) throw new Error("A module called a Convex function while it was being loaded.");
@@ -43,19 +45,22 @@ export async function loadApp(surroundings: AppSurroundings): Promise<LoadedApp>
   // Modules must be wrapped before the app's convexTest() can take them, and wrapping needs a storage that only an open
   // convexTest() reveals. All of them share it, so an empty one is opened first.
   const { overridesStorage } = await openConvexTest(null, { "./_generated/api.js": async () => ({}) });
-  const runHandler = createHandlerRunner({ overridesStorage, invocations, log, internals: internalsNow });
+  const runHandler = createHandlerRunner({ overridesStorage, invocations, clock, log, internals: internalsNow });
   const ownSources = await ownPackageSources(projectDirectory);
-  const bundlesByDirectory = new Map<string, Bundle[]>();
+  const bundles = await bundleAll(definition.root, scratchDirectory, ownSources);
   const instances = new Map<string, LoadedInstance>();
   const load = async (instance: ComponentInstance, parent: InstanceEnvironment | null): Promise<void> => {
     const environment = createInstanceEnvironment(instance, parent, variables, builtIn);
     const folder = join(scratchDirectory, `instance-${instances.size}`);
-    const bundles =
-      bundlesByDirectory.get(instance.directory) ??
-      (await bundleInstance(instance, join(folder, "bundle.cjs"), ownSources));
-    bundlesByDirectory.set(instance.directory, bundles);
     const file = (bundle: Bundle): string => join(folder, `${bundle.runtime}.cjs`);
-    const loaded = await loadInstance(instance, environment, bundles, file, overridesStorage, runHandler);
+    const loaded = await loadInstance(
+      instance,
+      environment,
+      bundles.get(instance.directory) ?? [],
+      file,
+      overridesStorage,
+      runHandler,
+    );
     wrapRouter(loaded, runHandler);
     instances.set(instance.path, loaded);
     for (const child of instance.children) await load(child, environment);
@@ -69,4 +74,27 @@ export async function loadApp(surroundings: AppSurroundings): Promise<LoadedApp>
   }
   opened = internals;
   return { internals, instances };
+}
+
+/** Bundles every component once, however many instances it has, and all of them at the same time. */
+async function bundleAll(
+  root: ComponentInstance,
+  scratchDirectory: string,
+  ownSources: ReadonlyMap<string, string>,
+): Promise<Map<string, Bundle[]>> {
+  const byDirectory = new Map<string, ComponentInstance>();
+  const collect = (instance: ComponentInstance): void => {
+    byDirectory.set(instance.directory, instance);
+    for (const child of instance.children) collect(child);
+  };
+  collect(root);
+  // Only its depth matters, so that source maps lead from every instance's file to the sources.
+  const outputFile = join(scratchDirectory, "instance", "bundle.cjs");
+  const bundled = await Promise.all(
+    [...byDirectory].map(async ([directory, instance]) => {
+      const bundles = await bundleInstance(instance, outputFile, ownSources);
+      return [directory, bundles] as const;
+    }),
+  );
+  return new Map(bundled);
 }

@@ -30,6 +30,11 @@ export function tableKey(componentPath: string, table: string): string {
   return `${componentPath}\0${table}`;
 }
 
+export function splitTableKey(key: string): { componentPath: string; table: string } {
+  const [componentPath = "", table = ""] = key.split("\0");
+  return { componentPath, table };
+}
+
 /** convex-test's ids are digits followed by the table's name. */
 export function tableOfId(id: string): string {
   return id.replace(/^[0-9]+/, "");

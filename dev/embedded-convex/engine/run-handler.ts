@@ -1,6 +1,7 @@
 /** Runs the handler of every Convex function: in its instance's environment, with its logs caught and its result checked. */
 import type { AsyncLocalStorage } from "node:async_hooks";
 import { convexToJson, jsonToConvex, type JSONValue, type Value } from "convex/values";
+import type { Clock } from "./clock.js";
 import type { ConvexTestInternals, Database } from "./convex-test-internals.js";
 import { createFunctionConsole } from "./function-console.js";
 import type { ConvexFunction, RunHandler } from "./instance-modules.js";
@@ -9,17 +10,14 @@ import { recordLog, type InvocationStorage } from "./invocation.js";
 export interface HandlerSurroundings {
   overridesStorage: AsyncLocalStorage<Record<string, unknown>>;
   invocations: InvocationStorage;
+  clock: Clock;
   log: (line: string) => void;
   /** Known once convex-test runs, which needs the wrapped modules first. */
   internals: () => ConvexTestInternals;
 }
 
-export function createHandlerRunner({
-  overridesStorage,
-  invocations,
-  log,
-  internals,
-}: HandlerSurroundings): RunHandler {
+export function createHandlerRunner(surroundings: HandlerSurroundings): RunHandler {
+  const { overridesStorage, invocations, clock, log, internals } = surroundings;
   const functionConsole = createFunctionConsole((level, values) => {
     const invocation = invocations.getStore();
     if (invocation !== undefined) recordLog(invocation, level, values, log);
@@ -27,7 +25,12 @@ export function createHandlerRunner({
   return async (environment, original, ctx, args) => {
     const overrides = overridesStorage.getStore();
     if (overrides === undefined) throw new Error("A Convex function can only be called through the backend.");
-    Object.assign(overrides, { process: environment.process, console: functionConsole });
+    const date = clock.functionDate();
+    Object.assign(overrides, {
+      process: environment.process,
+      console: functionConsole,
+      ...(date === null ? {} : { Date: date }),
+    });
     const result = await original._handler(ctx, args);
     if (original.isHttp === true) return result;
     const { executionStorage, global } = internals();

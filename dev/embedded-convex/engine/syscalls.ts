@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { ConvexTestInternals, ExecutionContext } from "./convex-test-internals.js";
 import type { Invocation, InvocationStorage } from "./invocation.js";
+import { ScheduleSyscalls } from "./schedule-syscalls.js";
 import type { StorageSyscalls } from "./storage-syscalls.js";
 
 const vQueryId = z.object({ queryId: z.number() });
@@ -9,13 +10,19 @@ const vPage = z.looseObject({ endCursor: z.string().nullish() });
 const vPageResult = z.looseObject({ continueCursor: z.string() });
 const vJournal = z.object({ endCursor: z.string() });
 
+/** Operations that are answered without convex-test. */
+const REPLACED = /^1\.0\/(storage|schedule|cancel_job)/;
+
+/** @param now in ms. */
 export function installSyscalls(
   internals: ConvexTestInternals,
   invocations: InvocationStorage,
   storage: StorageSyscalls,
+  now: () => number,
 ): void {
   const { global, executionStorage } = internals;
   const { syscall, asyncSyscall, jsSyscall } = global;
+  const schedule = new ScheduleSyscalls(internals, asyncSyscall, now);
   const componentPath = (): string => executionStorage.getStore()?.componentPath ?? "";
 
   global.syscall = (operation, jsonArgs) => {
@@ -34,11 +41,10 @@ export function installSyscalls(
       invocation.journal = JSON.stringify({ endCursor: continueCursor });
       return result;
     }
-    if (operation.startsWith("1.0/storage")) {
-      const answer = await storage.perform(componentPath(), operation, JSON.parse(jsonArgs));
-      if (answer !== undefined) return JSON.stringify(answer.json);
-    }
-    return await asyncSyscall(operation, jsonArgs);
+    const handler = REPLACED.exec(operation)?.[1] === "storage" ? storage : schedule;
+    if (!REPLACED.test(operation)) return await asyncSyscall(operation, jsonArgs);
+    const answer = await handler.perform(componentPath(), operation, JSON.parse(jsonArgs));
+    return answer === undefined ? await asyncSyscall(operation, jsonArgs) : JSON.stringify(answer.json);
   };
   global.jsSyscall = async (operation, args) => {
     const answer = await storage.performJs(componentPath(), operation, args);

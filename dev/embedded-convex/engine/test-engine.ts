@@ -1,14 +1,21 @@
 /** Opens engines on the fixture app for tests, and closes them again. */
 import { fileURLToPath } from "node:url";
 import type { JSONValue } from "convex/values";
+import type { AppDefinition } from "../definition.js";
+import { loadAppDefinition } from "../definition/load.js";
 import { createEngine } from "./engine.js";
-import type { CallResult, Engine, EngineOptions, FunctionCall } from "./types.js";
+import type { CallResult, EmbeddedEngine, Engine, EngineOptions, FunctionCall } from "./types.js";
 
 export const NOTES_APP = fileURLToPath(new URL("../fixtures/notes-app", import.meta.url));
 
-export async function openNotesApp(options: Partial<EngineOptions> = {}): Promise<Engine> {
+/** Evaluated once per test file; tests change what the app does, not what it consists of. */
+let definition: Promise<AppDefinition> | null = null;
+
+export async function openNotesApp(options: Partial<EngineOptions> = {}): Promise<EmbeddedEngine> {
+  definition ??= loadAppDefinition(NOTES_APP);
   return await createEngine({
     projectDirectory: NOTES_APP,
+    definition: await definition,
     dataDirectory: null,
     cloudUrl: "http://cloud.test",
     siteUrl: "http://site.test",

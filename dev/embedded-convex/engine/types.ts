@@ -105,3 +105,26 @@ export interface EngineOptions {
   /** What the app consists of, if the caller knows; otherwise the project's `convex.config.ts` files are evaluated. */
   definition?: AppDefinition;
 }
+
+/** What a call cost, as Convex counts it. */
+export interface Measurement {
+  value: JSONValue;
+  documentsRead: number;
+  databaseQueries: number;
+  bytesRead: number;
+  documentsWritten: number;
+  bytesWritten: number;
+  functionsScheduled: number;
+}
+
+/** What `createEngine` returns: the seam, and what only tests and benches need. */
+export interface EmbeddedEngine extends Engine {
+  /** Calls a query or mutation of any component, and tells what it cost. Rejects if the function throws. */
+  measure(componentPath: string, path: string, args: JSONValue): Promise<Measurement>;
+  /** Inserts documents in bulk, without a transaction's limits; returns their ids. Fields in Convex's JSON encoding. */
+  seed(componentPath: string, table: string, documents: readonly JSONValue[]): Promise<string[]>;
+  /** Moves the clock of scheduler, crons, tokens and functions forward; what becomes due runs at once. */
+  advanceClock(ms: number): void;
+  /** Does now what happens every minute: removes rows of jobs that ended long ago. Returns how many. */
+  removeOldJobs(): Promise<number>;
+}

@@ -8,12 +8,15 @@ const VALIDITY_MS = 60 * 60 * 1000;
 const vPayload = z.object({ componentPath: z.string(), expiresAt: z.number(), nonce: z.string() });
 
 export class UploadTokens {
-  /** Nonces of used tokens → when they expire and can be forgotten. */
-  private readonly used = new Map<string, number>();
-
-  /** @param key secret of the deployment, the same after a restart. */
+  /**
+   * @param key secret of the deployment, the same after a restart.
+   * @param used nonces of used tokens → when they expire and can be forgotten.
+   * @param noteUse saves that a token was used.
+   */
   constructor(
     private readonly key: string,
+    private readonly used: Map<string, number>,
+    private readonly noteUse: (nonce: string, expiresAt: number) => void,
     private readonly now: () => number,
   ) {}
 
@@ -40,7 +43,7 @@ export class UploadTokens {
     const now = this.now();
     for (const [old, expiry] of this.used) if (expiry <= now) this.used.delete(old);
     if (expiresAt <= now || this.used.has(nonce)) return null;
-    this.used.set(nonce, expiresAt);
+    this.noteUse(nonce, expiresAt);
     return { componentPath };
   }
 

@@ -1,0 +1,42 @@
+/** A process that writes through an engine until it is killed; the persistence test starts it, and kills it. */
+import { writeSync } from "node:fs";
+import process from "node:process";
+import { openNotesApp, valueOf } from "./test-engine.js";
+
+/** Large enough that some hundred of them make the log due for a snapshot. */
+const TEXT = "x".repeat(50_000);
+const MAX_NOTES = 100_000;
+const ACTION_MS = 600_000;
+
+const [mode, dataDirectory] = process.argv.slice(2);
+if (dataDirectory === undefined) throw new Error("usage: persistence-child.ts <notes|action|idle> <data directory>");
+const engine = await openNotesApp({ dataDirectory });
+/** Not through a stream, which a kill would cut off together with what it still buffers. */
+const tell = (line: string): void => {
+  writeSync(process.stdout.fd, `${line}\n`);
+};
+
+if (mode === "notes") {
+  const existing = engine.readTable("", "notes", { limit: MAX_NOTES, order: "asc" }).length;
+  for (let number = existing; number < MAX_NOTES; number += 1) {
+    const args = { author: "child", text: `${number} ${TEXT}` };
+    await valueOf(engine, "notes:add", args, { requestKey: `child/${number}` });
+    if (number % 10 === 0) await valueOf(engine, "files:storeInAction", { text: `file ${number}` });
+    tell(String(number));
+  }
+} else if (mode === "action") {
+  await valueOf(engine, "jobs:scheduleAction", { kind: "interrupted", delayMs: 0, ms: ACTION_MS });
+  await valueOf(engine, "jobs:scheduleMutation", {
+    kind: "due later",
+    delayMs: 1_500,
+    fail: false,
+    failAfterwards: false,
+  });
+  engine.onCommit(() => {
+    const begun = engine.readTable("", "events", { limit: 10, order: "asc" });
+    if (begun.some((event) => JSON.stringify(event).includes("interrupted begins"))) tell("begun");
+  });
+} else {
+  tell("open");
+  process.stdin.resume();
+}
