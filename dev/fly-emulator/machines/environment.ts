@@ -25,7 +25,8 @@ export function machineEnvironment(
     FLY_MACHINE_ID: machine.id,
     FLY_ALLOC_ID: machine.id,
     FLY_REGION: machine.region,
-    FLY_PRIVATE_IP: machine.privateIp,
+    // The API shows an address of Fly's private network; what a process here can really bind to is this one.
+    FLY_PRIVATE_IP: "127.0.0.1",
     FLY_IMAGE_REF: machine.configuration.image,
     FLY_MACHINE_VERSION: machine.instanceId,
     FLY_VM_MEMORY_MB: String(machine.configuration.guest.memoryMb),
