@@ -78,34 +78,4 @@ describe("transitions", () => {
     await writing;
     await client.close();
   });
-
-  it("hold up no other query for long when a mutation of the same client takes its time", async () => {
-    const { client, states } = observer();
-    await eventually(() => expect(states).toHaveLength(1));
-    const slow = client.mutation("counters:add", { name: "slow", delayMs: 3_000 });
-    await eventually(() => expect(backend.engine.runs.get("counters:add")).toBe(1));
-    // The engine is serialized, so only a commit from outside a transaction can come now; it must be shown before the mutation ends.
-    let isDone = false;
-    void slow.then(() => (isDone = true));
-    backend.engine.call = async (call) => {
-      if (call.path === "counters:get") {
-        const value = 42;
-        return {
-          success: true,
-          kind: "query",
-          value,
-          logLines: [],
-          readSet: new Set(),
-          ts: backend.engine.latestTs(),
-          journal: null,
-        };
-      }
-      throw new Error("unexpected");
-    };
-    backend.engine.add("a", 42);
-    await eventually(() => expect(states.at(-1)?.a).toBe(42));
-    expect(isDone).toBe(false);
-    await slow;
-    await client.close();
-  });
 });
