@@ -1,13 +1,10 @@
-/** Who a caller is: tokens of both kinds of providers, admin keys, and everything that must be refused. */
+/** Users' tokens: of both kinds of providers, and everything that must be refused. */
 import { createServer, type Server } from "node:http";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWK } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JSONValue } from "convex/values";
-import { adminKeyFromFile, generateAdminKey, isAdminKey } from "./admin-key.js";
+import { generateAdminKey } from "./admin-key.js";
 import { Authenticator } from "./authenticator.js";
 import { callerKey } from "./caller.js";
 
@@ -254,47 +251,5 @@ describe("OpenID Connect providers", () => {
     const unreachable = "http://127.0.0.1:9";
     const verify = authenticator([{ domain: unreachable, applicationID: "app" }]);
     await expect(verify.fromToken(await sign(rs256, { iss: unreachable }))).rejects.toThrow(/could not be verified/);
-  });
-});
-
-describe("admin keys", () => {
-  it("are recognized, with or without an identity to act as", async () => {
-    const verify = authenticator([]);
-    expect(await verify.fromHeader(`Convex ${adminKey}`)).toEqual({ kind: "admin", identity: null });
-    const acting = Buffer.from(JSON.stringify({ issuer: "i", subject: "s", name: "Zoë" })).toString("base64");
-    expect(await verify.fromHeader(`Convex ${adminKey}:${acting}`)).toEqual({
-      kind: "admin",
-      identity: { issuer: "i", subject: "s", tokenIdentifier: "i|s", name: "Zoë" },
-    });
-    expect(await verify.fromHeader(undefined)).toEqual({ kind: "anonymous" });
-  });
-
-  it("are refused when wrong, and the error does not repeat them", async () => {
-    const verify = authenticator([]);
-    for (const key of ["", "x", adminKey.slice(1), `${adminKey}0`, adminKey.toUpperCase()]) {
-      expect(isAdminKey(key, adminKey)).toBe(false);
-    }
-    const wrong = generateAdminKey();
-    const error = await verify.fromHeader(`Convex ${wrong}`).catch((refusal: unknown) => String(refusal));
-    expect(error).toMatch(/admin key/);
-    expect(error).not.toContain(wrong);
-    await expect(verify.fromHeader("Basic abc")).rejects.toThrow(/must begin with/);
-    await expect(verify.fromHeader(`Convex ${adminKey}:!`)).rejects.toThrow(/base64/);
-    await expect(verify.fromHeader(`Convex ${adminKey}:${Buffer.from("[1]").toString("base64")}`)).rejects.toThrow(
-      /object/,
-    );
-  });
-
-  it("stay in a file that only its owner can read", async () => {
-    const directory = await mkdtemp(join(tmpdir(), "admin-key-"));
-    const path = join(directory, "sub", "key");
-    const key = await adminKeyFromFile(path);
-    expect(key).toMatch(/^[0-9a-f]{64}$/);
-    expect((await stat(path)).mode & 0o777).toBe(0o600);
-    expect(await adminKeyFromFile(path)).toBe(key);
-    expect((await readFile(path, "utf8")).trim()).toBe(key);
-    await writeFile(path, "something else");
-    await expect(adminKeyFromFile(path)).rejects.toThrow(/does not contain an admin key/);
-    await rm(directory, { recursive: true });
   });
 });
