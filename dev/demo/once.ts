@@ -20,8 +20,7 @@ export async function runOnce(message: string, log: (line: string) => void): Pro
   try {
     const conversation = await openConversation(stack.cloudUrl);
     log("Sending the message; a machine is started for it");
-    const turn = await conversation.ask(message);
-    await conversation.close();
+    const turn = await conversation.ask(message).finally(async () => await conversation.close());
     const worker = (await listWorkers(stack)).find(
       ({ isolationKey }) => isolationKey === `conversation:${conversation.conversationId}`,
     );

@@ -18,7 +18,8 @@ const PRIVATE_ADDRESS_VARIABLE = "FLY_PRIVATE_IP";
 /** Loopback, and the private network where there is one. */
 export function healthHosts(environment: Environment): string[] {
   const privateAddress = environment[PRIVATE_ADDRESS_VARIABLE]?.trim() ?? "";
-  return isIP(privateAddress) === 0 ? ["127.0.0.1"] : ["127.0.0.1", privateAddress];
+  // A machine without a network of its own names loopback as its private address.
+  return isIP(privateAddress) === 0 ? ["127.0.0.1"] : [...new Set(["127.0.0.1", privateAddress])];
 }
 
 /** A health check is a line of text; nobody needs longer for it. */
