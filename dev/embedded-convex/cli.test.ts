@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { ConvexHttpClient } from "convex/browser";
 import { CHAT_PROJECT, chat } from "./server/testing/chat.js";
 import { eventually } from "./server/testing/eventually.js";
@@ -49,6 +49,9 @@ async function cli(
   await once(child, "close");
   return { status: child.exitCode, output: output.trim(), errors };
 }
+
+// Every command is a process that takes about half a second to start; on a machine that is busy, several.
+vi.setConfig({ testTimeout: 90_000 });
 
 describe("convex run", () => {
   it("runs queries, mutations and actions, public and internal", async () => {
