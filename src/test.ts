@@ -71,17 +71,20 @@ export async function enrollTestWorker(t: Test, options: TestWorkerOptions = {})
       state: "running" as const,
       metadata: {},
       createdAt: Date.now(),
+      home: "local:test",
     }));
     const poolKey = "default";
     const credentialHash = await sha256Hex(enrollmentCredential);
     const run = await ctx.runMutation(pool.internal.commit, {
       poolKey,
       machines,
+      unlistedHomes: [],
       tickets: [{ workerId, credentialHash }],
     });
     // The run ends here, without the machine it asked for; left open, it would keep the next one from spawning.
-    const outcome = { generation: run?.generation ?? null, problem: null, nextAt: null };
-    await ctx.runMutation(pool.internal.finish, { poolKey, startedAt: Date.now(), ...outcome });
+    const outcome = { stoodAside: false, problem: null, backOff: false, nextAt: null, isFull: false };
+    const generation = run?.generation ?? null;
+    await ctx.runMutation(pool.internal.finish, { poolKey, startedAt: Date.now(), generation, ...outcome });
     const enrollment = await ctx.runMutation(lib.enrollWorker, { workerId, workerToken, enrollmentCredential });
     return { workerId, workerToken, enrollment };
   });

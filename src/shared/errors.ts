@@ -23,6 +23,8 @@ export type AgentFactoryErrorKind =
   | "provider_unauthorized"
   | "provider_unreachable"
   | "provider_rejected"
+  | "provider_no_capacity"
+  | "machine_stuck"
   | "worker_rejected"
   | "enrollment_rejected"
   | "lease_lost"

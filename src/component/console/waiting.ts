@@ -1,7 +1,7 @@
 /** Says why a queued message is not running yet: the one sentence its sender wants to read. */
 import type { Doc } from "../_generated/dataModel.js";
 import type { QueryCtx } from "../functions.js";
-import { findRun } from "../pool/run.js";
+import { findRun } from "../pool/observe.js";
 
 export type WaitingReason = { kind: string; message: string };
 

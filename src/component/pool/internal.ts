@@ -8,13 +8,15 @@ import { internalAction, internalMutation, internalQuery } from "../functions.js
 import { recoverExpired, wakeDueLanes } from "../queue/recovery.js";
 import { moveWorker, recordMachine } from "../workers/fleet.js";
 import { reconcilePool } from "./reconcile.js";
-import { commitPlan, finishRun, observe } from "./run.js";
+import { observe } from "./observe.js";
+import { commitPlan, finishRun } from "./run.js";
 
 const vPlannedWorker = v.object({
   workerId: v.string(),
   status: vWorkerStatus,
   machineName: v.string(),
   machineId: vNullableString,
+  home: v.string(),
   scope: v.union(vScope, v.null()),
   isolation: vIsolation,
   capacity: v.number(),
@@ -23,9 +25,12 @@ const vPlannedWorker = v.object({
   createdAt: v.number(),
   lastActiveAt: v.number(),
   heartbeatExpiresAt: vNullableNumber,
+  leaseDurationMs: v.number(),
+  destroyAt: v.number(),
 });
 
-const vObservedMachine = v.object({
+const vSeenMachine = v.object({
+  home: v.string(),
   machineId: v.string(),
   name: v.string(),
   region: v.string(),
@@ -46,21 +51,26 @@ const vProviderStep = v.union(
   v.object({
     kind: v.literal("destroy"),
     workerId: v.string(),
-    machineId: vNullableString,
-    mayStillAppear: v.boolean(),
+    machineId: v.string(),
+    home: v.string(),
+    attempt: v.number(),
+    isYoung: v.boolean(),
   }),
-  v.object({ kind: v.literal("destroy_orphan"), machineId: v.string() }),
+  v.object({ kind: v.literal("destroy_orphan"), machineId: v.string(), home: v.string() }),
 );
 
+/** Also read by `commit`, from a snapshot without read dependencies. */
 export const observation = internalQuery({
   args: { poolKey: v.string() },
   returns: v.object({
     providerConfig: v.union(vProviderConfig, v.null()),
     policy: vScalingPolicy,
+    spawnLimit: v.number(),
     workers: v.array(vPlannedWorker),
     waiting: v.array(v.object({ conversationId: v.string(), agentKey: v.string(), consumerUserId: vNullableString })),
     sweepDue: v.boolean(),
-    isRunning: v.boolean(),
+    runDeadlineAt: vNullableNumber,
+    runGeneration: v.number(),
   }),
   handler: async (ctx, { poolKey }) => await observe(ctx, poolKey),
 });
@@ -81,20 +91,19 @@ export const sweep = internalMutation({
 export const commit = internalMutation({
   args: {
     poolKey: v.string(),
-    machines: v.array(vObservedMachine),
+    machines: v.array(vSeenMachine),
+    unlistedHomes: v.array(v.string()),
     tickets: v.array(v.object({ workerId: v.string(), credentialHash: v.string() })),
   },
   returns: v.union(v.object({ generation: v.number(), steps: v.array(vProviderStep), drained: v.number() }), v.null()),
   handler: async (ctx, { poolKey, ...seen }) => await commitPlan(ctx, poolKey, seen),
 });
 
+/** False when the worker was given up in the meantime: the machine is nobody's then. */
 export const machineCreated = internalMutation({
   args: { workerId: v.string(), machineId: v.string(), region: v.string() },
-  returns: v.null(),
-  handler: async (ctx, { workerId, ...machine }) => {
-    await recordMachine(ctx, workerId, machine);
-    return null;
-  },
+  returns: v.boolean(),
+  handler: async (ctx, { workerId, ...machine }) => await recordMachine(ctx, workerId, machine),
 });
 
 /** The provider confirmed that the worker's machine is gone, or that it never came to be. */
@@ -112,8 +121,11 @@ export const finish = internalMutation({
     poolKey: v.string(),
     startedAt: v.number(),
     generation: vNullableNumber,
+    stoodAside: v.boolean(),
     problem: v.union(v.object({ kind: v.string(), message: v.string() }), v.null()),
+    backOff: v.boolean(),
     nextAt: vNullableNumber,
+    isFull: v.boolean(),
   },
   returns: v.null(),
   handler: async (ctx, { poolKey, ...outcome }) => {

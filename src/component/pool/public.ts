@@ -9,7 +9,7 @@ import { findRequest, requestCapacity } from "../queue/capacity.js";
 import { cleanUpProvider, deleteVolume } from "./cleanup.js";
 import { findPool, savePolicy, saveProviderConfig } from "./policy.js";
 import { reconcilePool } from "./reconcile.js";
-import { findRun } from "./run.js";
+import { deadlineOfRunning, findRun } from "./observe.js";
 
 export const providerRuntimeConfig = query({
   args: {},
@@ -24,7 +24,7 @@ export const setProviderRuntimeConfig = mutation({
   handler: async (ctx, { providerConfig }) => {
     await saveProviderConfig(ctx, DEFAULT_POOL_KEY, providerConfig);
     // Messages may have been waiting for exactly this.
-    await requestCapacity(ctx, DEFAULT_POOL_KEY, Date.now());
+    await requestCapacity(ctx, DEFAULT_POOL_KEY, Date.now(), { anew: true });
     return null;
   },
 });
@@ -82,7 +82,7 @@ export const poolHealth = query({
   handler: async (ctx) => {
     const run = await findRun(ctx, DEFAULT_POOL_KEY);
     const request = await findRequest(ctx, DEFAULT_POOL_KEY);
-    const isRunning = run?.status === "running" && Date.now() < run.deadlineAt;
+    const isRunning = deadlineOfRunning(run, Date.now()) !== null;
     return {
       poolKey: DEFAULT_POOL_KEY,
       problem: run?.problem ?? null,

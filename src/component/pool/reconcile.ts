@@ -1,17 +1,19 @@
 /** One reconcile, as the action that carries it out: look, list once, plan, and take every step where dying between two lines is harmless. */
-import type { ProviderConfig } from "../../shared/provider-config.js";
-import { isAgentFactoryError } from "../../shared/errors.js";
 import { internal } from "../_generated/api.js";
 import { env } from "../_generated/server.js";
 import { randomToken, sha256Hex } from "../digest.js";
 import type { ActionCtx } from "../functions.js";
-import { ProviderError, type ObservedMachine, type Provider } from "../providers/provider.js";
 import { RECONCILE_WINDOW_MS } from "../queue/capacity.js";
-import { connectProvider, providerConfigMissing } from "./connect.js";
-import { hasMetadata, machineSpec, ownershipMetadata, workerMetadata, type Ownership } from "./machines.js";
-import { nextDeadline, plan } from "./plan.js";
-import type { CommittedPlan, Observation, Outcome, ProviderStep } from "./run.js";
-import { createMachine, destroyMachine } from "./steps.js";
+import { providerConfigMissing } from "./providers.js";
+import { homeOf } from "./homes.js";
+import { hasMetadata, ownershipMetadata, type Ownership } from "./machines.js";
+import type { Observation } from "./observe.js";
+import { isFull, nextDeadline, plan } from "./plan.js";
+import { describeProblem } from "./problem.js";
+import { Providers } from "./providers.js";
+import type { CommittedPlan, Outcome, Problem, Seen } from "./run.js";
+import type { PlanInput } from "./situation.js";
+import { takeSteps } from "./take-steps.js";
 
 export type ReconcileReport = {
   activeWorkers: number;
@@ -23,133 +25,162 @@ export type ReconcileReport = {
   nextRunAt: number | null;
 };
 
-type Problem = NonNullable<Outcome["problem"]>;
+type Tally = Omit<ReconcileReport, "nextRunAt">;
+type Conclusion = Omit<Outcome, "startedAt">;
 
+const NOTHING: Conclusion = {
+  generation: null,
+  stoodAside: false,
+  problem: null,
+  backOff: false,
+  nextAt: null,
+  isFull: false,
+};
+
+/** @throws only for a defect, and then after the run was ended like any other that failed */
 export async function reconcilePool(ctx: ActionCtx, poolKey: string): Promise<ReconcileReport> {
   const startedAt = Date.now();
-  const report = { activeWorkers: 0, spawned: 0, terminated: 0, checked: 0, leaving: 0 };
-  let outcome: Omit<Outcome, "startedAt"> = { generation: null, problem: null, nextAt: null };
+  const report: Tally = { activeWorkers: 0, spawned: 0, terminated: 0, checked: 0, leaving: 0 };
+  const finish = async (conclusion: Conclusion) => {
+    await ctx.runMutation(internal.pool.internal.finish, { poolKey, startedAt, ...conclusion });
+    return { ...report, nextRunAt: conclusion.nextAt };
+  };
+  const run = new Run(ctx, poolKey, report);
   try {
-    outcome = await lookAndAct(ctx, poolKey, report);
+    return await finish(await run.lookAndAct());
   } catch (error) {
-    outcome = { ...outcome, problem: describeProblem(error) };
+    ctx.log.error("pool.reconcile_failed", { poolKey, error: error instanceof Error ? error.name : "unknown" });
+    const problem = { kind: "internal_error", message: "The reconcile failed in a way it should not. See its logs." };
+    await finish({ ...NOTHING, generation: run.generation, problem, backOff: true });
+    throw error;
   }
-  await ctx.runMutation(internal.pool.internal.finish, { poolKey, startedAt, ...outcome });
-  return { ...report, nextRunAt: outcome.nextAt };
 }
 
-type Tally = Omit<ReconcileReport, "nextRunAt">;
+/** What one run knows while it lasts. */
+class Run {
+  /** Set once this run has taken the pool. */
+  generation: number | null = null;
 
-async function lookAndAct(ctx: ActionCtx, poolKey: string, report: Tally): Promise<Omit<Outcome, "startedAt">> {
-  let seen: Observation = await ctx.runQuery(internal.pool.internal.observation, { poolKey });
-  if (seen.sweepDue) {
-    await ctx.runMutation(internal.pool.internal.sweep, { poolKey });
-    seen = await ctx.runQuery(internal.pool.internal.observation, { poolKey });
-  }
-  const withStatus = (...statuses: string[]) => seen.workers.filter(({ status }) => statuses.includes(status)).length;
-  report.activeWorkers = withStatus("active");
-  report.checked = seen.workers.length;
-  report.leaving = withStatus("draining", "stopping");
-  const reserve = Math.max(seen.policy.minWorkers, seen.policy.warmWorkers);
-  const nothingWanted = seen.waiting.length === 0 && seen.workers.length === 0;
-  if (nothingWanted && (reserve === 0 || seen.providerConfig === null)) {
-    return { generation: null, problem: null, nextAt: null };
-  }
-  if (seen.providerConfig === null) throw providerConfigMissing();
-  const provider = await connectProvider(ctx, seen.providerConfig);
-  const ownership: Ownership = { deploymentUrl: env.CONVEX_CLOUD_URL, poolKey };
-  const owned = ownershipMetadata(ownership);
-  // The provider's filter is a courtesy; what is ours is decided here.
-  const machines = (await provider.listMachines(owned)).filter(({ metadata }) => hasMetadata(metadata, owned));
-  const now = Date.now();
-  const nextAt = nextDeadline({ ...seen, now });
-  if (plan({ ...seen, machines, now }).length === 0) return { generation: null, problem: null, nextAt };
+  constructor(
+    private readonly ctx: ActionCtx,
+    private readonly poolKey: string,
+    private readonly report: Tally,
+  ) {}
 
+  async lookAndAct(): Promise<Conclusion> {
+    const seen = await this.look();
+    if (seen.runDeadlineAt !== null) return { ...NOTHING, stoodAside: true, nextAt: seen.runDeadlineAt };
+    const isWanted = seen.waiting.length > 0 || seen.workers.length > 0 || reserveOf(seen) > 0;
+    const problemOf = (error: unknown): Conclusion => {
+      const problem = describeProblem(error);
+      if (problem === null) throw error;
+      // Where nobody waits for it, the cron looks again soon enough.
+      return { ...NOTHING, problem, backOff: isWanted, isFull: false };
+    };
+    if (seen.providerConfig === null) {
+      const isMissed = seen.waiting.length > 0 || seen.workers.length > 0;
+      return isMissed ? problemOf(providerConfigMissing()) : NOTHING;
+    }
+    const ownership: Ownership = { deploymentUrl: env.CONVEX_CLOUD_URL, poolKey: this.poolKey };
+    const providers = new Providers(this.ctx);
+    let atProvider: Omit<Seen, "tickets">;
+    try {
+      atProvider = await this.list(seen, providers, ownership);
+    } catch (error) {
+      return problemOf(error);
+    }
+    const situation: PlanInput = { ...seen, ...atProvider, now: Date.now() };
+    const planned = plan(situation);
+    if (planned.length === 0) {
+      return { ...NOTHING, nextAt: nextDeadline(situation), isFull: isFull(situation) };
+    }
+    const spawns = planned.filter(({ kind }) => kind === "spawn").length;
+    const { tickets, credentials } = await mint(spawns);
+    const committed: CommittedPlan | null = await this.ctx.runMutation(internal.pool.internal.commit, {
+      poolKey: this.poolKey,
+      ...atProvider,
+      tickets,
+    });
+    // Whoever acts looks again when it has; if it dies, its watchdog does.
+    if (committed === null) return { ...NOTHING, stoodAside: true, nextAt: null };
+    this.generation = committed.generation;
+    this.report.leaving += committed.drained;
+    const config = seen.providerConfig;
+    const outcome = await takeSteps(this.ctx, committed.steps, { providers, config, ownership, credentials });
+    this.report.spawned = outcome.spawned;
+    this.report.terminated = outcome.terminated;
+    return await this.conclude(committed.generation, atProvider, outcome);
+  }
+
+  private async look(): Promise<Observation> {
+    const { poolKey, report } = this;
+    let seen: Observation = await this.ctx.runQuery(internal.pool.internal.observation, { poolKey });
+    if (seen.sweepDue) {
+      await this.ctx.runMutation(internal.pool.internal.sweep, { poolKey });
+      seen = await this.ctx.runQuery(internal.pool.internal.observation, { poolKey });
+    }
+    const count = (...statuses: string[]) => seen.workers.filter(({ status }) => statuses.includes(status)).length;
+    report.activeWorkers = count("active");
+    report.checked = seen.workers.length;
+    report.leaving = count("draining", "stopping");
+    return seen;
+  }
+
+  /** Lists every home once: the one machines are made in, and those where some still live. */
+  private async list(seen: Observation, providers: Providers, ownership: Ownership): Promise<Omit<Seen, "tickets">> {
+    const owned = ownershipMetadata(ownership);
+    const main = seen.providerConfig === null ? null : homeOf(seen.providerConfig);
+    const homes = new Set([...(main === null ? [] : [main]), ...seen.workers.map(({ home }) => home)]);
+    const atProvider: Omit<Seen, "tickets"> = { machines: [], unlistedHomes: [] };
+    for (const home of homes) {
+      try {
+        const machines = await (await providers.at(home)).listMachines(owned);
+        for (const machine of machines) {
+          // The provider's filter is a courtesy; what is ours is decided here.
+          if (hasMetadata(machine.metadata, owned)) atProvider.machines.push({ ...machine, home });
+        }
+      } catch (error) {
+        // A former home that is out of reach keeps its own workers from being cleared away, and nothing else.
+        if (home === main || describeProblem(error) === null) throw error;
+        atProvider.unlistedHomes.push(home);
+        this.ctx.log.warn("pool.home_unlisted", { poolKey: this.poolKey, home });
+      }
+    }
+    return atProvider;
+  }
+
+  private async conclude(
+    generation: number,
+    { machines, unlistedHomes }: Omit<Seen, "tickets">,
+    { problem, backOff }: { problem: Problem | null; backOff: boolean },
+  ): Promise<Conclusion> {
+    const after: Observation = await this.ctx.runQuery(internal.pool.internal.observation, { poolKey: this.poolKey });
+    const names = new Set(after.workers.map(({ machineName }) => machineName));
+    const homes = after.workers.map(({ home }) => home);
+    // The list is older than what was done since, so only what the rows say is asked whether there is more to do at once.
+    const rows: PlanInput = { ...after, machines: [], unlistedHomes: [...unlistedHomes, ...homes], now: Date.now() };
+    const strangers = machines.filter(({ name }) => !names.has(name));
+    const deadline = nextDeadline({ ...rows, machines: strangers });
+    const nextAt = plan(rows).length > 0 ? Date.now() + RECONCILE_WINDOW_MS : deadline;
+    return { generation, stoodAside: false, problem, backOff, nextAt, isFull: isFull(rows) };
+  }
+}
+
+function reserveOf({ policy }: Observation): number {
+  return Math.min(policy.maxWorkers, Math.max(policy.minWorkers, policy.warmWorkers));
+}
+
+/** Identities and one-time credentials for `count` workers. Only an action has the randomness they need. */
+async function mint(count: number) {
   const credentials = new Map<string, string>();
   const tickets = [];
-  for (let index = 0; index < seen.policy.spawnStep && index < seen.policy.maxWorkers; index++) {
+  for (let index = 0; index < count; index++) {
     const workerId = newWorkerId();
     const credential = randomToken();
     credentials.set(workerId, credential);
     tickets.push({ workerId, credentialHash: await sha256Hex(credential) });
   }
-  const committed: CommittedPlan | null = await ctx.runMutation(internal.pool.internal.commit, {
-    poolKey,
-    machines,
-    tickets,
-  });
-  if (committed === null) return { generation: null, problem: null, nextAt };
-  report.leaving = Math.max(0, report.leaving + committed.drained);
-  const problem = await takeSteps(ctx, committed.steps, {
-    provider,
-    config: seen.providerConfig,
-    ownership,
-    credentials,
-    report,
-  });
-  // What was done changes what is to be done: look again as soon as the window allows.
-  return { generation: committed.generation, problem, nextAt: Date.now() + RECONCILE_WINDOW_MS };
-}
-
-type StepContext = {
-  provider: Provider;
-  config: ProviderConfig;
-  ownership: Ownership;
-  credentials: Map<string, string>;
-  report: Tally;
-};
-
-/** Takes all steps, each on its own: one that fails is planned again and does not keep the others from happening. */
-async function takeSteps(ctx: ActionCtx, steps: ProviderStep[], context: StepContext): Promise<Problem | null> {
-  let problem: Problem | null = null;
-  // Destroying first: it makes room, and it is what stops the meter.
-  for (const step of [...steps].sort((left, right) => right.kind.localeCompare(left.kind))) {
-    try {
-      await takeStep(ctx, step, context);
-    } catch (error) {
-      problem = describeProblem(error);
-      ctx.log.warn("pool.step_failed", { step: step.kind, kind: problem.kind });
-    }
-  }
-  return problem;
-}
-
-async function takeStep(
-  ctx: ActionCtx,
-  step: ProviderStep,
-  { provider, config, ownership, credentials, report }: StepContext,
-): Promise<void> {
-  switch (step.kind) {
-    case "create": {
-      const { workerId, machineName } = step;
-      const enrollmentCredential = credentials.get(workerId);
-      if (enrollmentCredential === undefined) throw new Error(`No credential for worker ${workerId}`);
-      const specFor = (region: string) =>
-        machineSpec(config, ownership, { workerId, machineName, enrollmentCredential, region });
-      const created = await createMachine(provider, config.regions, specFor, workerMetadata(ownership, workerId));
-      if (created.kind === "unknown") return;
-      if (created.kind === "failed") {
-        await ctx.runMutation(internal.pool.internal.machineGone, { workerId, reason: created.error.message });
-        throw created.error;
-      }
-      const { machineId, region }: ObservedMachine = created.machine;
-      await ctx.runMutation(internal.pool.internal.machineCreated, { workerId, machineId, region });
-      report.spawned += 1;
-      return;
-    }
-    case "destroy": {
-      if (step.machineId === null && step.mayStillAppear) return;
-      const isGone = step.machineId === null || (await destroyMachine(provider, step.machineId));
-      if (!isGone) return;
-      const reason = step.machineId === null ? "No machine of it exists." : "Its machine is destroyed.";
-      await ctx.runMutation(internal.pool.internal.machineGone, { workerId: step.workerId, reason });
-      report.terminated += 1;
-      return;
-    }
-    case "destroy_orphan":
-      await destroyMachine(provider, step.machineId);
-      report.terminated += 1;
-  }
+  return { tickets, credentials };
 }
 
 /** Part of a machine's name, so letters and digits only; 60 bits are unique among any pool's workers. */
@@ -157,25 +188,4 @@ function newWorkerId(): string {
   const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
   const bytes = crypto.getRandomValues(new Uint8Array(12));
   return "w" + Array.from(bytes, (byte) => alphabet.charAt(byte % alphabet.length)).join("");
-}
-
-function describeProblem(error: unknown): Problem {
-  if (isAgentFactoryError(error)) return { kind: error.data.kind, message: error.data.message };
-  if (!(error instanceof ProviderError)) throw error;
-  const reference = error.details.requestId === null ? "" : ` (Fly request ${error.details.requestId})`;
-  switch (error.kind) {
-    case "unauthorized":
-      return {
-        kind: "provider_unauthorized",
-        message: `The provider refuses the stored token, or a quota is used up. Store a valid one: importSecret "fly.apiToken".${reference}`,
-      };
-    case "busy":
-    case "ambiguous":
-      return {
-        kind: "provider_unreachable",
-        message: `The provider cannot be reached or is overloaded; the pool keeps trying. ${error.message}${reference}`,
-      };
-    default:
-      return { kind: "provider_rejected", message: `The provider refused: ${error.message}${reference}` };
-  }
 }

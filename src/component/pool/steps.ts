@@ -3,74 +3,115 @@ import { ProviderError, type MachineSpec, type ObservedMachine, type Provider } 
 import { hasMetadata, STOP_TIMEOUT_SECONDS } from "./machines.js";
 
 /** Fly allows one create a second and app, three in a burst. */
-const CREATE_TRIES_WHEN_BUSY = 5;
 const BUSY_PAUSE_MS = 1_200;
-/** How often a destroyed machine is looked at before the next reconcile goes on looking. */
-const CONFIRMATIONS = 10;
-const CONFIRMATION_PAUSE_MS = 500;
+/** A provider may ask for more patience than a run has; what is not done by then is planned again. */
+const MAX_PAUSE_MS = 10_000;
+/** Tries per region, whatever the answers. Five seconds of "too busy", or an outage that is more than a hiccup. */
+const CREATE_TRIES = 5;
+/** A create that was cut off is asked for again under its name; twice more is enough to tell a hiccup from an outage. */
+const OPEN_TRIES = 3;
+/** How long a process that is told to go may take before its machine is destroyed under it; most have ended by then. */
+const GOODBYE_SECONDS = 5;
+/** How often a destroyed machine is looked at before a later reconcile goes on looking. */
+const CONFIRMATIONS = 5;
+const CONFIRMATION_PAUSE_MS = 400;
 
 export type CreateOutcome =
   | { kind: "created"; machine: ObservedMachine }
-  /** It may exist: the row stays, counts, and the next reconcile finds out. */
-  | { kind: "unknown" }
+  /** It may exist: the row stays, counts, and a later reconcile finds out. */
+  | { kind: "unknown"; error: ProviderError }
   /** It certainly does not exist. */
   | { kind: "failed"; error: ProviderError };
 
 /**
- * Creates the machine in the first region that has room. Its name is unique, so whatever went wrong before, at most one
- * machine results; after any answer that does not say so, the provider is asked what there is.
+ * Creates the machine in the first region that has room, until `deadline` (ms) at the latest.
+ *
+ * Its name is unique, so however often it is asked for, at most one machine results. An answer that leaves it open whether
+ * there is one is followed by a look, and then by the same request: the name decides.
  */
 export async function createMachine(
   provider: Provider,
   regions: string[],
   specFor: (region: string) => MachineSpec,
-  metadata: Record<string, string>,
+  deadline: number,
 ): Promise<CreateOutcome> {
+  let isOpen = false;
   let lastError: ProviderError | null = null;
   for (const region of regions) {
-    for (let attempt = 0; attempt < CREATE_TRIES_WHEN_BUSY; attempt++) {
-      try {
-        return { kind: "created", machine: await provider.createMachine(specFor(region)) };
-      } catch (error) {
-        if (!(error instanceof ProviderError)) throw error;
-        lastError = error;
-        if (error.kind === "ambiguous" || error.kind === "name_taken") return await lookUp(provider, metadata);
-        if (error.kind !== "busy") break;
-        await pause(BUSY_PAUSE_MS);
-      }
-    }
-    if (lastError?.kind !== "no_capacity") break;
+    const outcome = await createIn(provider, specFor(region), deadline);
+    if (outcome.kind === "created") return outcome;
+    isOpen ||= outcome.kind === "unknown";
+    lastError = outcome.error;
+    if (lastError.kind !== "no_capacity" || Date.now() >= deadline) break;
   }
   if (lastError === null) throw new Error("A pool without regions cannot create machines.");
-  // Too busy is a refusal as well: nothing was made, but trying again under the same name is all there is to do.
-  return { kind: "failed", error: lastError };
+  return { kind: isOpen ? "unknown" : "failed", error: lastError };
 }
 
-async function lookUp(provider: Provider, metadata: Record<string, string>): Promise<CreateOutcome> {
+async function createIn(provider: Provider, spec: MachineSpec, deadline: number): Promise<CreateOutcome> {
+  let openTries = 0;
+  let lastError: ProviderError | null = null;
+  for (let attempt = 0; attempt < CREATE_TRIES && (lastError === null || Date.now() < deadline); attempt++) {
+    try {
+      return { kind: "created", machine: await provider.createMachine(spec) };
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      lastError = error;
+    }
+    if (lastError.kind === "name_taken" || lastError.kind === "ambiguous") {
+      openTries += 1;
+      const machine = await findCreated(provider, spec, lastError.details.machineId ?? null);
+      if (machine !== null) return { kind: "created", machine };
+      if (openTries >= OPEN_TRIES) break;
+    } else if (lastError.kind !== "busy") {
+      break;
+    }
+    await pause(Math.min(lastError.details.retryAfterMs ?? BUSY_PAUSE_MS, MAX_PAUSE_MS));
+  }
+  if (lastError === null) throw new Error("A create must be tried at least once.");
+  return { kind: openTries > 0 ? "unknown" : "failed", error: lastError };
+}
+
+/**
+ * The machine an earlier create has made, by the id the provider names or else by list. `null` says nothing: absence from a
+ * list proves nothing, and a provider that cannot be asked even less.
+ */
+async function findCreated(
+  provider: Provider,
+  { name, metadata }: MachineSpec,
+  machineId: string | null,
+): Promise<ObservedMachine | null> {
+  const isIt = (machine: ObservedMachine | null) =>
+    machine?.name === name && machine.state !== "gone" && hasMetadata(machine.metadata, metadata);
   try {
-    const machines = await provider.listMachines(metadata);
-    const machine = machines.find((candidate) => hasMetadata(candidate.metadata, metadata));
-    // Absence from a list proves nothing: a create that was cut off may still come true.
-    return machine === undefined || machine.state === "gone" ? { kind: "unknown" } : { kind: "created", machine };
+    const named = machineId === null ? null : await provider.getMachine(machineId);
+    if (isIt(named)) return named;
+    return (await provider.listMachines(metadata)).find(isIt) ?? null;
   } catch (error) {
-    if (error instanceof ProviderError) return { kind: "unknown" };
+    if (error instanceof ProviderError) return null;
     throw error;
   }
 }
 
 /**
- * Stops, destroys and confirms. Every step may be repeated at any point.
+ * Destroys and confirms, after a chance for the process to end by itself. Every step may be repeated at any point.
  *
+ * @param isYoung the machine was asked for a moment ago, so that the provider may not know it everywhere yet
  * @returns true once the provider says that the machine is gone; false when that is still to be seen
  */
-export async function destroyMachine(provider: Provider, machineId: string): Promise<boolean> {
+export async function destroyMachine(
+  provider: Provider,
+  machineId: string,
+  { isYoung }: { isYoung: boolean },
+): Promise<boolean> {
   const machine = await provider.getMachine(machineId);
-  if (machine === null) return true;
-  if (machine.state === "running" || machine.state === "unknown") {
-    // A process that is told first can still upload and say goodbye; one that does not listen is killed all the same.
-    await provider.stopMachine(machineId, { timeoutSeconds: STOP_TIMEOUT_SECONDS });
-    await provider.waitUntilStopped(machineId, STOP_TIMEOUT_SECONDS);
+  if (machine === null) {
+    if (!isYoung) return true;
+    // Right after a create "not found" may be a look at the wrong copy; asking for the end costs nothing.
+    await provider.destroyMachine(machineId);
+    return false;
   }
+  if (machine.state === "running") await sayGoodbye(provider, machineId);
   if (machine.state !== "leaving") await provider.destroyMachine(machineId);
   for (let look = 0; look < CONFIRMATIONS; look++) {
     if ((await provider.getMachine(machineId)) === null) return true;
@@ -79,6 +120,16 @@ export async function destroyMachine(provider: Provider, machineId: string): Pro
   return false;
 }
 
-function pause(ms: number): Promise<void> {
+/** Only a courtesy: whatever it answers, the machine is destroyed next. */
+async function sayGoodbye(provider: Provider, machineId: string): Promise<void> {
+  try {
+    await provider.stopMachine(machineId, { timeoutSeconds: STOP_TIMEOUT_SECONDS });
+    await provider.waitUntilStopped(machineId, GOODBYE_SECONDS);
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+  }
+}
+
+export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -58,13 +58,23 @@ export interface Provider {
 export type ProviderErrorKind =
   "unauthorized" | "name_taken" | "no_capacity" | "busy" | "ambiguous" | "rejected" | "not_found";
 
+export type ProviderErrorDetails = {
+  /** HTTP status, 0 when there was no answer. */
+  status: number;
+  /** The provider's id of the request, for its support. */
+  requestId: string | null;
+  /** What the provider asks to wait before the next try. */
+  retryAfterMs?: number;
+  /** The machine that has the name, for `name_taken`. */
+  machineId?: string;
+};
+
 export class ProviderError extends Error {
   override name = "ProviderError";
   constructor(
     readonly kind: ProviderErrorKind,
     message: string,
-    /** HTTP status, 0 when there was no answer; and the provider's id of the request, for its support. */
-    readonly details: { status: number; requestId: string | null },
+    readonly details: ProviderErrorDetails,
   ) {
     super(message);
   }

@@ -17,35 +17,70 @@ export async function findRequest(ctx: QueryCtx, poolKey: string): Promise<Doc<"
 }
 
 /**
- * Makes sure that a reconcile that has not begun yet starts at `wantedAt`, or as soon after it as the window allows.
+ * Makes sure that a reconcile that has not begun yet starts at `wantedAt`, or as soon after it as the window allows; while
+ * the provider fails, not before it is tried again anyway, unless somebody has changed something about it (`anew`).
  *
  * Writes only when none is scheduled that early, so a burst of messages shares one write and one reconcile.
  */
-export async function requestCapacity(ctx: MutationCtx, poolKey: string, wantedAt: number): Promise<void> {
+export async function requestCapacity(
+  ctx: MutationCtx,
+  poolKey: string,
+  wantedAt: number,
+  options: { anew?: boolean } = {},
+): Promise<void> {
   const row = await findRequest(ctx, poolKey);
-  const change = await schedule(ctx, poolKey, row, wantedAt);
+  const heldUntil = options.anew === true ? 0 : (row?.heldUntil ?? 0);
+  const change = await schedule(ctx, poolKey, row, Math.max(wantedAt, heldUntil));
   if (change === null) return;
   if (row === null) await ctx.db.insert("capacityRequests", { poolKey, lastStartedAt: 0, ...change });
   else await ctx.db.patch("capacityRequests", row._id, change);
 }
 
+/** Tells a full pool that one of its workers has just become idle: it may have to make way for who waits. */
+export async function offerIdleWorker(ctx: MutationCtx, poolKey: string): Promise<void> {
+  const row = await findRequest(ctx, poolKey);
+  if (row?.isFull === true) await requestCapacity(ctx, poolKey, Date.now());
+}
+
+export type Settlement = {
+  startedAt: number;
+  nextAt: number | null;
+  /** What the run has learned; left out when it stood aside for another. */
+  learned?: {
+    /** The provider failed: before this time the next try is of no use. */
+    heldUntil: number | null;
+    isFull: boolean;
+  };
+};
+
 /** Notes that a reconcile began at `startedAt` and is over; the next is at `nextAt` at the latest, if at all. */
 export async function settleRequest(
   ctx: MutationCtx,
   poolKey: string,
-  { startedAt, nextAt }: { startedAt: number; nextAt: number | null },
+  { startedAt, nextAt, learned }: Settlement,
 ): Promise<void> {
   const row = await findRequest(ctx, poolKey);
   const lastStartedAt = Math.max(startedAt, row?.lastStartedAt ?? 0);
+  const heldUntil = learned === undefined ? row?.heldUntil : (learned.heldUntil ?? undefined);
+  const isFull = learned === undefined ? row?.isFull : learned.isFull || undefined;
   // One that is due already is the run that ends here, or one that died; one ahead of us was asked for meanwhile.
-  const pending = row?.scheduledAt !== undefined && row.scheduledAt > Date.now() ? row : null;
-  const settled = { poolKey, lastStartedAt };
-  const change =
-    nextAt === null ? null : await schedule(ctx, poolKey, pending && { ...pending, lastStartedAt }, nextAt);
-  const request =
-    change ?? (pending === null ? {} : { scheduledAt: pending.scheduledAt, scheduledId: pending.scheduledId });
-  if (row === null) await ctx.db.insert("capacityRequests", definedOnly({ ...settled, ...request }));
-  else await ctx.db.replace("capacityRequests", row._id, definedOnly({ ...settled, ...request }));
+  const isAhead = row?.scheduledAt !== undefined && row.scheduledAt > Date.now();
+  const isTooEarly = isAhead && row.scheduledAt !== undefined && row.scheduledAt < (heldUntil ?? 0);
+  if (isTooEarly && row.scheduledId !== undefined) await ctx.scheduler.cancel(row.scheduledId);
+  const pending = isAhead && !isTooEarly ? row : null;
+  const known = { ...(pending ?? {}), lastStartedAt };
+  const change = nextAt === null ? null : await schedule(ctx, poolKey, known, nextAt);
+  const next = change ?? pending;
+  const settled = {
+    poolKey,
+    lastStartedAt,
+    ...(next?.scheduledAt === undefined ? {} : { scheduledAt: next.scheduledAt }),
+    ...(next?.scheduledId === undefined ? {} : { scheduledId: next.scheduledId }),
+    ...(heldUntil === undefined ? {} : { heldUntil }),
+    ...(isFull === undefined ? {} : { isFull }),
+  };
+  if (row === null) await ctx.db.insert("capacityRequests", settled);
+  else await ctx.db.replace("capacityRequests", row._id, settled);
 }
 
 type Request = Pick<Doc<"capacityRequests">, "scheduledAt" | "scheduledId" | "lastStartedAt">;
@@ -61,15 +96,4 @@ async function schedule(ctx: MutationCtx, poolKey: string, known: Request | null
   if (isAhead && known.scheduledId !== undefined) await ctx.scheduler.cancel(known.scheduledId);
   const scheduledId = await ctx.scheduler.runAt(at, internal.pool.internal.reconcile, { poolKey });
   return { scheduledAt: at, scheduledId };
-}
-
-function definedOnly<T extends { scheduledAt?: number | undefined; scheduledId?: Request["scheduledId"] | undefined }>(
-  row: T,
-) {
-  const { scheduledAt, scheduledId, ...rest } = row;
-  return {
-    ...rest,
-    ...(scheduledAt === undefined ? {} : { scheduledAt }),
-    ...(scheduledId === undefined ? {} : { scheduledId }),
-  };
 }

@@ -137,5 +137,9 @@ export const queueTables = {
     scheduledAt: v.optional(v.number()),
     scheduledId: v.optional(v.id("_scheduled_functions")),
     lastStartedAt: v.number(),
+    /** The provider failed: no message brings the next try forward before this time. */
+    heldUntil: v.optional(v.number()),
+    /** Messages wait for a place in a full pool: a worker that becomes idle is asked to make way. */
+    isFull: v.optional(v.boolean()),
   }).index("by_pool", ["poolKey"]),
 };

@@ -17,6 +17,7 @@ export type SpawnIntent = Pick<
   | "poolKey"
   | "generation"
   | "machineName"
+  | "providerKind"
   | "appName"
   | "image"
   | "credentialHash"
@@ -39,18 +40,35 @@ export async function recordSpawn(ctx: MutationCtx, intent: SpawnIntent, policy:
   });
 }
 
+/** False when the worker is gone already, and its machine therefore nobody's. */
 export async function recordMachine(
   ctx: MutationCtx,
   workerId: string,
   machine: { machineId: string; region: string },
-): Promise<void> {
+): Promise<boolean> {
   const worker = await findWorker(ctx, workerId);
-  if (worker !== null && worker.status !== "stopped") await ctx.db.patch("workers", worker._id, machine);
+  if (worker === null || worker.status === "stopped") return false;
+  await ctx.db.patch("workers", worker._id, machine);
+  return true;
+}
+
+/** Notes that the end of its machine is being asked for, and how long that may take before it is asked for again. */
+export async function recordDestroy(
+  ctx: MutationCtx,
+  workerId: string,
+  { machineId, retryAfterMs }: { machineId: string; retryAfterMs: (attempt: number) => number },
+): Promise<number> {
+  const worker = await findWorker(ctx, workerId);
+  if (worker === null) return 0;
+  const destroyAttempts = (worker.destroyAttempts ?? 0) + 1;
+  const destroyAt = Date.now() + retryAfterMs(destroyAttempts);
+  await ctx.db.patch("workers", worker._id, { machineId, destroyAttempts, destroyAt });
+  return destroyAttempts;
 }
 
 /**
- * Moves a worker on. A worker that is lost or gone loses its leases in the same transaction, so that its messages do not
- * wait for its heartbeat to expire.
+ * Moves a worker on. A worker that is lost, has left or is gone loses its leases in the same transaction, so that its
+ * messages do not wait for its heartbeat to expire.
  */
 export async function moveWorker(
   ctx: MutationCtx,
@@ -60,7 +78,7 @@ export async function moveWorker(
 ): Promise<boolean> {
   const worker = await findWorker(ctx, workerId);
   if (worker === null || !(await transition(ctx, worker, event, reason))) return false;
-  if (event === "lost" || event === "gone") {
+  if (event === "lost" || event === "drained" || event === "gone") {
     await expireHolder(ctx, workerId);
     const { more } = await recoverWorkerLeases(ctx, workerId);
     // With leases left the holder stays, expired, and the sweep finishes the job.
@@ -69,29 +87,43 @@ export async function moveWorker(
   return true;
 }
 
-/** Every worker that is not proven gone, with the leases it holds. */
-export async function readLiveWorkers(
-  ctx: QueryCtx,
-  poolKey: string,
-): Promise<{ worker: Doc<"workers">; load: number; heartbeatExpiresAt: number | null; heartbeatAt: number | null }[]> {
-  const live = [];
+export type LiveWorker = {
+  worker: Doc<"workers">;
+  /** Leases it holds. */
+  load: number;
+  /** `null` before it has enrolled. */
+  heartbeatAt: number | null;
+  heartbeatExpiresAt: number | null;
+};
+
+/** Every worker that is not proven gone. */
+export async function readLiveWorkers(ctx: QueryCtx, poolKey: string): Promise<LiveWorker[]> {
+  const live: LiveWorker[] = [];
   for (const status of LIVE_STATUSES) {
     const workers = await ctx.db
       .query("workers")
       .withIndex("by_pool_status", (range) => range.eq("poolKey", poolKey).eq("status", status))
       .take(MAX_LIVE_WORKERS - live.length);
-    for (const worker of workers) {
-      const holder = await findHolder(ctx, worker.workerId);
-      live.push({
-        worker,
-        load: (await leasesOfWorker(ctx, worker.workerId, worker.capacity)).length,
-        heartbeatAt: holder?.beatAt ?? null,
-        heartbeatExpiresAt: holder === null ? null : holder.state === "live" ? holder.expiresAt : 0,
-      });
-    }
+    for (const worker of workers) live.push(await withLoad(ctx, worker));
     if (live.length >= MAX_LIVE_WORKERS) break;
   }
   return live;
+}
+
+/** One worker, `null` when it is gone. */
+export async function readLiveWorker(ctx: QueryCtx, workerId: string): Promise<LiveWorker | null> {
+  const worker = await findWorker(ctx, workerId);
+  return worker === null || worker.status === "stopped" ? null : await withLoad(ctx, worker);
+}
+
+async function withLoad(ctx: QueryCtx, worker: Doc<"workers">): Promise<LiveWorker> {
+  const holder = await findHolder(ctx, worker.workerId);
+  return {
+    worker,
+    load: (await leasesOfWorker(ctx, worker.workerId, worker.capacity)).length,
+    heartbeatAt: holder?.beatAt ?? null,
+    heartbeatExpiresAt: holder?.expiresAt ?? null,
+  };
 }
 
 /** The most recently stopped ones. */

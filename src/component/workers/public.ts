@@ -14,8 +14,8 @@ import { currentForRestore } from "../snapshots/current.js";
 import { failUpload, finalizeUpload, prepareUpload } from "../snapshots/upload.js";
 import { requireReachableWorker, requireWorker } from "./authenticate.js";
 import { enroll, rotateToken } from "./enroll.js";
+import { moveWorker } from "./fleet.js";
 import { readInbox } from "./inbox.js";
-import { transition } from "./lifecycle.js";
 import { claimTurn, completeWorkerTurn, failWorkerTurn, hydrateTurn, releaseWorkerTurn } from "./turn.js";
 
 const MAX_ENTRIES_PER_CALL = 32;
@@ -175,7 +175,7 @@ export const drained = mutation({
   handler: async (ctx, args) => {
     const worker = await requireReachableWorker(ctx, args);
     // What it still holds would otherwise wait for its heartbeat to expire: it has just said that it is leaving.
-    if (await transition(ctx, worker, "drained", "It drained and is about to exit.")) {
+    if (await moveWorker(ctx, worker.workerId, "drained", "It drained and is about to exit.")) {
       await requestCapacity(ctx, worker.poolKey, Date.now());
     }
     return null;

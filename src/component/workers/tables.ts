@@ -22,6 +22,8 @@ export const workerTables = {
     machineName: v.string(),
     machineId: v.optional(v.string()),
     region: v.optional(v.string()),
+    /** Where its machine lives. The pool's configuration may point elsewhere by the time the machine must go. */
+    providerKind: v.union(v.literal("fly"), v.literal("local")),
     appName: v.string(),
     image: v.string(),
     /** SHA-256 of the one-time enrollment credential. */
@@ -39,6 +41,9 @@ export const workerTables = {
     createdAt: v.number(),
     lastActiveAt: v.number(),
     stoppedAt: v.optional(v.number()),
+    /** How often its machine's end was asked for, and when it may be asked for again. */
+    destroyAttempts: v.optional(v.number()),
+    destroyAt: v.optional(v.number()),
   })
     .index("by_worker_id", ["workerId"])
     .index("by_pool_status", ["poolKey", "status"])

@@ -1,7 +1,15 @@
 /** The Fly Machines API behind the provider interface: fetch with time-outs, typed errors, and nothing retried behind the caller's back. */
-import type { MachineSpec, ObservedMachine, Provider } from "../provider.js";
 import { ProviderError } from "../provider.js";
-import { classifyError, isRecord, readError, readMachine, readVolume } from "./responses.js";
+import type { MachineSpec, ObservedMachine, Provider, ProviderErrorKind } from "../provider.js";
+import {
+  classifyError,
+  isRecord,
+  readError,
+  readMachine,
+  readRetryAfter,
+  readTakenBy,
+  readVolume,
+} from "./responses.js";
 
 export const FLY_API_URL = "https://api.machines.dev/v1";
 
@@ -44,22 +52,34 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
       // The body belongs under the time-out too: a server may send headers and then fall silent.
       const answer = { status: response.status, headers: response.headers, body: parseJson(await response.text()) };
       if (response.ok) return answer;
-      const { message } = readError(answer.body);
-      throw new ProviderError(
-        classifyError(response.status, answer.body, mutates),
-        `${method} ${path} was answered ${response.status}${message === "" ? "" : `: ${message}`}`,
-        { status: response.status, requestId: response.headers.get("fly-request-id") },
-      );
+      throw refusal(`${method} ${path}`, answer, mutates);
     } catch (error) {
       if (error instanceof ProviderError) throw error;
       throw new ProviderError(
         mutates ? "ambiguous" : "busy",
         `${method} ${path} got no answer within ${timeoutMs} ms, or the connection broke.`,
-        { status: 0, requestId: null },
+        UNANSWERED,
       );
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  function refusal(what: string, { status, headers, body }: Answer, mutates: boolean): ProviderError {
+    const { message } = readError(body);
+    const machineId = readTakenBy(message);
+    const retryAfterMs = readRetryAfter(headers.get("retry-after"));
+    return new ProviderError(
+      classifyError(status, body, mutates),
+      // An error travels to logs and pages; what a server repeats of the request must not carry the token there.
+      `${what} was answered ${status}${message === "" ? "" : `: ${message}`}`.replaceAll(token, "[token]"),
+      {
+        status,
+        requestId: headers.get("fly-request-id"),
+        ...(machineId === null ? {} : { machineId }),
+        ...(retryAfterMs === null ? {} : { retryAfterMs }),
+      },
+    );
   }
 
   /** Runs `attempt`, and takes "no such machine" for the answer `whenMissing`. */
@@ -83,15 +103,12 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
           path: `${app}/machines`,
           query: { ...filters, limit: String(PAGE_SIZE), ...(cursor === null ? {} : { cursor }) },
         });
-        machines.push(...readList(answer.body, readMachine));
+        machines.push(...readList(answer, readMachine));
         // A page may be short or even empty while more remain: only the header says that it was the last.
         cursor = answer.headers.get("fly-next-cursor");
         if (cursor === null || cursor === "") return machines;
       }
-      throw new ProviderError("rejected", `The app has more than ${MAX_PAGES * PAGE_SIZE} machines.`, {
-        status: 0,
-        requestId: null,
-      });
+      throw new ProviderError("rejected", `The app has more than ${MAX_PAGES * PAGE_SIZE} machines.`, UNANSWERED);
     },
 
     async createMachine(spec) {
@@ -110,10 +127,13 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
     },
 
     async getMachine(machineId) {
-      const machine = await unlessMissing(
-        async () => readMachine((await call({ method: "GET", path: machinePath(machineId) })).body),
-        null,
-      );
+      const machine = await unlessMissing(async () => {
+        const answer = await call({ method: "GET", path: machinePath(machineId) });
+        const read = readMachine(answer.body);
+        // Taking what cannot be read for "there is none" would leave a machine behind.
+        if (read === null) throw unreadable("busy", answer);
+        return read;
+      }, null);
       // A destroyed machine answers 200 for a while and 404 later; both mean the same.
       return machine?.state === "gone" ? null : machine;
     },
@@ -147,7 +167,7 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
     },
 
     async listVolumes() {
-      return readList((await call({ method: "GET", path: `${app}/volumes` })).body, readVolume);
+      return readList(await call({ method: "GET", path: `${app}/volumes` }), readVolume);
     },
 
     async deleteVolume(volumeId) {
@@ -183,11 +203,22 @@ function createRequest(spec: MachineSpec) {
   };
 }
 
-function readList<T>(body: unknown, read: (value: unknown) => T | null): T[] {
+function readList<T>(answer: Answer, read: (value: unknown) => T | null): T[] {
+  const { body } = answer;
   // A list comes bare, or (as some deployments of the API do) as a member of an object.
   const values = Array.isArray(body) ? body : isRecord(body) ? Object.values(body).find(Array.isArray) : undefined;
-  if (values === undefined) return [];
+  if (values === undefined) throw unreadable("busy", answer);
   return values.flatMap((value: unknown) => read(value) ?? []);
+}
+
+const UNANSWERED = { status: 0, requestId: null };
+
+/** Something between us and the API answered in its place. */
+function unreadable(kind: ProviderErrorKind, { status, headers }: Answer): ProviderError {
+  return new ProviderError(kind, "The answer is not one of the Machines API.", {
+    status,
+    requestId: headers.get("fly-request-id"),
+  });
 }
 
 function base64(content: string): string {

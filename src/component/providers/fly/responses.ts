@@ -83,6 +83,19 @@ export function readError(body: unknown): { message: string; status: string } {
   };
 }
 
+/** The id in Fly's `machine ID X already exists with name "Y"`; `null` when it is not that sentence. */
+export function readTakenBy(message: string): string | null {
+  return /machine ID ([0-9a-z]+) already exists/i.exec(message)?.[1] ?? null;
+}
+
+/** ms, from seconds or a date; Fly does not document the header, so anything else is as if it were missing. */
+export function readRetryAfter(header: string | null): number | null {
+  if (header === null || header.trim() === "") return null;
+  const seconds = Number(header);
+  const ms = Number.isFinite(seconds) ? seconds * 1_000 : Date.parse(header) - Date.now();
+  return Number.isFinite(ms) && ms >= 0 ? ms : null;
+}
+
 /** What an error answer means, for a call that changes something when `mutates`. */
 export function classifyError(httpStatus: number, body: unknown, mutates: boolean): ProviderErrorKind {
   const { message, status } = readError(body);

@@ -1,0 +1,87 @@
+/** What the planner needs to know of the rows, in one read. */
+import { DEFAULT_SCALING_POLICY, type ProviderConfig, type ScalingPolicy } from "../../shared/provider-config.js";
+import type { Doc } from "../_generated/dataModel.js";
+import type { QueryCtx } from "../functions.js";
+import { isSweepDue, readReadyLanes } from "../queue/ready.js";
+import { readLiveWorkers, type LiveWorker } from "../workers/fleet.js";
+import { homeOf } from "./homes.js";
+import { findPool } from "./policy.js";
+import type { PlannedWorker, WaitingLane } from "./situation.js";
+
+/** What one look at the ready set reads at most. */
+const MAX_WAITING = 1_000;
+/** Creates are let through at one a second: more than this would keep a run, and all who wait for the next, for too long. */
+const MAX_SPAWNS_PER_RUN = 20;
+/** After this many failures in a row one machine at a time is asked for: enough to notice that the provider is well again. */
+const FAILURES_BEFORE_PROBING = 2;
+
+export type Observation = {
+  providerConfig: ProviderConfig | null;
+  policy: ScalingPolicy;
+  spawnLimit: number;
+  workers: PlannedWorker[];
+  waiting: WaitingLane[];
+  sweepDue: boolean;
+  /** When the run that acts right now will be taken for dead; `null` when none does. */
+  runDeadlineAt: number | null;
+  /** Counts the runs that acted. */
+  runGeneration: number;
+};
+
+export async function findRun(ctx: QueryCtx, poolKey: string): Promise<Doc<"poolRuns"> | null> {
+  return await ctx.db
+    .query("poolRuns")
+    .withIndex("by_pool", (range) => range.eq("poolKey", poolKey))
+    .unique();
+}
+
+export function deadlineOfRunning(run: Doc<"poolRuns"> | null, now: number): number | null {
+  return run?.status === "running" && now < run.deadlineAt ? run.deadlineAt : null;
+}
+
+/** Costs up to three documents per live worker, and the conversations that wait. */
+export async function observe(ctx: QueryCtx, poolKey: string): Promise<Observation> {
+  const now = Date.now();
+  const pool = await findPool(ctx, poolKey);
+  const policy = pool?.scalingPolicy ?? DEFAULT_SCALING_POLICY;
+  const workers = await readLiveWorkers(ctx, poolKey);
+  // More demand than the pool could ever meet at once says nothing new.
+  const useful = Math.min(MAX_WAITING, policy.maxWorkers * policy.conversationsPerWorker + 1);
+  const lanes = await readReadyLanes(ctx, poolKey, useful);
+  const run = await findRun(ctx, poolKey);
+  const isProbing = (run?.consecutiveFailures ?? 0) >= FAILURES_BEFORE_PROBING;
+  return {
+    providerConfig: pool?.providerConfig ?? null,
+    policy,
+    spawnLimit: isProbing ? 1 : Math.min(policy.spawnStep, MAX_SPAWNS_PER_RUN),
+    workers: workers.map(plannedWorker),
+    waiting: lanes.map(({ conversationId, agentKey, consumerUserId }) => ({
+      conversationId,
+      agentKey,
+      consumerUserId: consumerUserId ?? null,
+    })),
+    sweepDue: await isSweepDue(ctx, poolKey, now),
+    runDeadlineAt: deadlineOfRunning(run, now),
+    runGeneration: run?.generation ?? 0,
+  };
+}
+
+function plannedWorker({ worker, load, heartbeatExpiresAt }: LiveWorker): PlannedWorker {
+  return {
+    workerId: worker.workerId,
+    status: worker.status,
+    machineName: worker.machineName,
+    machineId: worker.machineId ?? null,
+    home: homeOf({ kind: worker.providerKind, appName: worker.appName }),
+    scope: worker.scope ?? null,
+    isolation: worker.isolation,
+    capacity: worker.capacity,
+    load,
+    statusSince: worker.statusSince,
+    createdAt: worker.createdAt,
+    lastActiveAt: worker.lastActiveAt,
+    heartbeatExpiresAt,
+    leaseDurationMs: worker.leaseDurationMs,
+    destroyAt: worker.destroyAt ?? 0,
+  };
+}

@@ -1,0 +1,58 @@
+/** What the planner is told and what it answers: the vocabulary of the plan, without any of its decisions. */
+import type { ScalingPolicy } from "../../shared/provider-config.js";
+import type { Isolation, Scope } from "../../shared/scope.js";
+import type { WorkerStatus } from "../../shared/views.js";
+import type { ObservedMachine } from "../providers/provider.js";
+
+export type PlannedWorker = {
+  workerId: string;
+  status: WorkerStatus;
+  machineName: string;
+  machineId: string | null;
+  /** Where its machine lives, see `homeOf`: not always where the pool makes its machines today. */
+  home: string;
+  scope: Scope | null;
+  isolation: Isolation;
+  capacity: number;
+  /** Leases it holds. */
+  load: number;
+  statusSince: number;
+  createdAt: number;
+  lastActiveAt: number;
+  /** `null` before it has enrolled. */
+  heartbeatExpiresAt: number | null;
+  leaseDurationMs: number;
+  /** Its machine's end is not asked for (again) before this time; 0 when it never was. */
+  destroyAt: number;
+};
+
+/** A conversation whose head may run now and has no lease. */
+export type WaitingLane = { conversationId: string; agentKey: string; consumerUserId: string | null };
+
+export type SeenMachine = ObservedMachine & { home: string };
+
+export type PlanInput = {
+  now: number;
+  policy: ScalingPolicy;
+  /** Machines that may be asked for at once, at most; below the policy's `spawnStep` while the provider fails. */
+  spawnLimit: number;
+  /** Every worker that is not proven gone. */
+  workers: PlannedWorker[];
+  waiting: WaitingLane[];
+  /** Machines that carry this pool's ownership metadata, of every home that was listed. */
+  machines: SeenMachine[];
+  /** Homes that could not be listed: nothing is concluded about machines there. */
+  unlistedHomes: string[];
+};
+
+export type PlanAction =
+  | { kind: "spawn"; reason: string }
+  | { kind: "adopt"; workerId: string; machineId: string; region: string; reason: string }
+  | { kind: "drain"; workerId: string; reason: string }
+  /** Takes its leases away for good, and destroys its machine if one was seen. */
+  | { kind: "fence"; workerId: string; machineId: string | null; reason: string }
+  /** Stops, destroys and confirms. */
+  | { kind: "destroy"; workerId: string; machineId: string; reason: string }
+  /** Gives up on a machine that never came to be. */
+  | { kind: "forget"; workerId: string; reason: string }
+  | { kind: "destroy_orphan"; machineId: string; home: string; reason: string };

@@ -1,0 +1,140 @@
+/** Takes the steps of a committed plan at the provider: side by side, each on its own, within the time a run has. */
+import type { ProviderConfig } from "../../shared/provider-config.js";
+import { internal } from "../_generated/api.js";
+import type { ActionCtx } from "../functions.js";
+import { hasMetadata, machineSpec, ownershipMetadata, type Ownership } from "./machines.js";
+import { homeOf } from "./homes.js";
+import { describeProblem } from "./problem.js";
+import type { Providers } from "./providers.js";
+import type { Problem, ProviderStep } from "./run.js";
+import { createMachine, destroyMachine, pause } from "./steps.js";
+
+/** Steps that have not begun by then are left to the next run. With the longest step it stays well below the run's deadline. */
+const STEPS_BUDGET_MS = 2 * 60_000;
+/** Enough that one slow answer does not hold up the others, few enough for a provider not to mind. */
+const CONCURRENT_STEPS = 8;
+/** Fly lets three creates through at once and one a second after that. */
+const CREATE_BURST = 3;
+const CREATE_INTERVAL_MS = 1_000;
+/** A machine that was told to go this often and is still there is something to look into. */
+const ATTEMPTS_BEFORE_COMPLAINT = 3;
+
+export type StepsOutcome = { spawned: number; terminated: number; problem: Problem | null; backOff: boolean };
+
+type StepContext = {
+  providers: Providers;
+  config: ProviderConfig;
+  ownership: Ownership;
+  credentials: Map<string, string>;
+};
+
+/** One that fails is planned again and does not keep the others from happening. @throws only for a defect, after all of them */
+export async function takeSteps(ctx: ActionCtx, steps: ProviderStep[], context: StepContext): Promise<StepsOutcome> {
+  const startedAt = Date.now();
+  const deadline = startedAt + STEPS_BUDGET_MS;
+  const outcome: StepsOutcome = { spawned: 0, terminated: 0, problem: null, backOff: false };
+  const defects: unknown[] = [];
+  const creates = steps.filter(({ kind }) => kind === "create");
+  const take = async (step: ProviderStep) => {
+    const turn = Math.max(0, creates.indexOf(step) - CREATE_BURST + 1);
+    await pauseUntil(startedAt + turn * CREATE_INTERVAL_MS);
+    try {
+      await takeStep(ctx, step, { ...context, outcome, deadline });
+    } catch (error) {
+      const problem = describeProblem(error);
+      if (problem === null) defects.push(error);
+      else outcome.problem = problem;
+      // A machine that cannot be made will not be made a second later; one that does not go has its own patience.
+      if (step.kind === "create") outcome.backOff = true;
+      ctx.log.warn("pool.step_failed", { step: step.kind, kind: problem?.kind ?? "internal_error" });
+    }
+  };
+  const queue = [...steps];
+  const worker = async () => {
+    for (let step = queue.shift(); step !== undefined; step = queue.shift()) await take(step);
+  };
+  await Promise.all(Array.from({ length: CONCURRENT_STEPS }, worker));
+  if (defects.length > 0) throw new Error("A step failed in a way that none should.", { cause: defects[0] });
+  return outcome;
+}
+
+async function takeStep(
+  ctx: ActionCtx,
+  step: ProviderStep,
+  context: StepContext & { outcome: StepsOutcome; deadline: number },
+): Promise<void> {
+  const { providers, ownership, outcome, deadline } = context;
+  const isLate = Date.now() >= deadline;
+  switch (step.kind) {
+    case "create":
+      await takeCreate(ctx, step, context, isLate);
+      return;
+    case "destroy": {
+      if (isLate) return;
+      const { workerId, machineId, isYoung } = step;
+      if (await destroyMachine(await providers.at(step.home), machineId, { isYoung })) {
+        const reason = "Its machine is destroyed.";
+        await ctx.runMutation(internal.pool.internal.machineGone, { workerId, reason });
+        outcome.terminated += 1;
+      } else if (step.attempt >= ATTEMPTS_BEFORE_COMPLAINT) {
+        const message = `Machine ${machineId} was destroyed ${step.attempt} times and is still there. Look at it with the provider's own tools.`;
+        outcome.problem = { kind: "machine_stuck", message };
+      }
+      return;
+    }
+    case "destroy_orphan": {
+      if (isLate) return;
+      const provider = await providers.at(step.home);
+      // The list may have been old; what is destroyed for good is looked at once more.
+      const machine = await provider.getMachine(step.machineId);
+      if (machine === null || !hasMetadata(machine.metadata, ownershipMetadata(ownership))) return;
+      await provider.destroyMachine(step.machineId);
+      outcome.terminated += 1;
+    }
+  }
+}
+
+async function takeCreate(
+  ctx: ActionCtx,
+  { workerId, machineName }: Extract<ProviderStep, { kind: "create" }>,
+  {
+    providers,
+    config,
+    ownership,
+    credentials,
+    outcome,
+    deadline,
+  }: StepContext & { outcome: StepsOutcome; deadline: number },
+  isLate: boolean,
+): Promise<void> {
+  const enrollmentCredential = credentials.get(workerId);
+  if (enrollmentCredential === undefined) throw new Error(`No credential for worker ${workerId}`);
+  if (isLate) {
+    await ctx.runMutation(internal.pool.internal.machineGone, { workerId, reason: "The provider was too slow." });
+    return;
+  }
+  const provider = await providers.at(homeOf(config));
+  const specFor = (region: string) =>
+    machineSpec(config, ownership, { workerId, machineName, enrollmentCredential, region });
+  const created = await createMachine(provider, config.regions, specFor, deadline);
+  if (created.kind === "created") {
+    const { machineId, region } = created.machine;
+    const isExpected: boolean = await ctx.runMutation(internal.pool.internal.machineCreated, {
+      workerId,
+      machineId,
+      region,
+    });
+    if (isExpected) outcome.spawned += 1;
+    else await destroyMachine(provider, machineId, { isYoung: true });
+    return;
+  }
+  if (created.kind === "failed") {
+    await ctx.runMutation(internal.pool.internal.machineGone, { workerId, reason: created.error.message });
+  }
+  throw created.error;
+}
+
+async function pauseUntil(at: number): Promise<void> {
+  const ms = at - Date.now();
+  if (ms > 0) await pause(ms);
+}
