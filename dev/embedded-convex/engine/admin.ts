@@ -72,22 +72,24 @@ export async function measure(
   const manager = internals.global.transactionManager;
   const used = (metric: TransactionMetric): number =>
     manager.getMetricsTracker()?.getTransactionMetrics()[metric].used ?? 0;
-  let measured: Omit<Measurement, "value"> | null = null;
-  const value = await internals.accessor.runInComponent("", async () => {
+  const measured: Measurement[] = [];
+  await internals.accessor.runInComponent("", async () => {
     const value = await callByKind(internals.accessor, kind, target, fieldsOf(args));
     // The transaction began just now, and has done nothing else.
-    measured = {
+    measured.push({
+      value: convexToJson(value),
       documentsRead: used("documentsRead"),
       databaseQueries: used("databaseQueries"),
       bytesRead: used("bytesRead"),
       documentsWritten: used("documentsWritten"),
       bytesWritten: used("bytesWritten"),
       functionsScheduled: used("functionsScheduled"),
-    };
-    return value;
+    });
+    return null;
   });
-  if (measured === null) throw new Error(`${path} was not measured.`);
-  return { value: convexToJson(value), ...(measured as Omit<Measurement, "value">) };
+  const [measurement] = measured;
+  if (measurement === undefined) throw new Error(`${path} was not measured.`);
+  return measurement;
 }
 
 function fieldsOf(json: JSONValue): Record<string, Value> {

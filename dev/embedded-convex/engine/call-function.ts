@@ -1,6 +1,7 @@
 /** Calls one function for a client, and packs what came of it into a {@link CallResult}. */
 import { convexToJson, jsonToConvex, type JSONValue, type Value } from "convex/values";
 import type { Accessor, FunctionPath } from "./convex-test-internals.js";
+import { checkTransfer } from "./document-limits.js";
 import { describeFailure } from "./function-errors.js";
 import { normalizeFunctionPath, type FunctionRegistry } from "./functions.js";
 import { createInvocation, type Invocation, type InvocationStorage } from "./invocation.js";
@@ -35,6 +36,7 @@ export async function callFunction(surroundings: CallSurroundings, call: Functio
   });
   try {
     const args = argsOf(call.args);
+    checkTransfer("The arguments are", args);
     const caller = call.identity === null ? accessor : accessor.withIdentity(call.identity);
     const path = { componentPath, udfPath: found.path };
     const value = await invocations.run(invocation, () => callByKind(caller, kind, path, args));

@@ -93,7 +93,7 @@ function collectChanges(components: ConvexTestInternals["global"]["components"],
 /** `db.vars.commitTs` stands for a number that is known only now. */
 function resolveCommitTs(document: Document | null, ts: bigint): Document | null {
   if (document === null || !Object.values(document).some(containsPlaceholder)) return document;
-  const resolved = Object.entries(document).map(([field, value]) => [field, substitute(value, ts)]);
+  const resolved = Object.entries(document).map(([field, value]) => [field, substitute(value, ts)] as const);
   return { ...document, ...Object.fromEntries(resolved) };
 }
 

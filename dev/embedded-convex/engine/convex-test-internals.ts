@@ -102,6 +102,7 @@ export interface TransactionManager {
   begin(isNested: boolean, transactionLimits?: unknown): Promise<void>;
   commit(isNested: boolean): bigint | null;
   rollback(isNested: boolean): void;
+  restoreWrites(stashed: unknown): void;
   isInTransaction(): boolean;
   getMetricsTracker(): MetricsTracker | null;
 }
@@ -214,7 +215,7 @@ async function storesDuring(action: () => Promise<unknown>): Promise<SeenStore<u
   if (original === undefined || typeof run !== "function") throw unexpected("AsyncLocalStorage.run cannot be observed");
   Object.defineProperty(prototype, "run", {
     ...original,
-    value: function (this: AsyncLocalStorage<unknown>, ...args: unknown[]): unknown {
+    value(this: AsyncLocalStorage<unknown>, ...args: unknown[]): unknown {
       seen.push({ storage: this, store: args[0] });
       return Reflect.apply(run, this, args);
     },
@@ -242,7 +243,7 @@ function isConvexGlobal(store: unknown): store is ConvexGlobal {
     isObject(store) &&
     isObject(store["components"]) &&
     isObject(store["transactionManager"]) &&
-    hasMethods(store["transactionManager"], ["begin", "commit", "rollback", "isInTransaction", "getMetricsTracker"]) &&
+    hasMethods(store["transactionManager"], ["begin", "commit", "rollback", "restoreWrites", "getMetricsTracker"]) &&
     typeof store["transactionManager"]["_lastCommitTs"] === "bigint" &&
     hasMethods(store, ["syscall", "asyncSyscall", "jsSyscall"])
   );

@@ -135,6 +135,9 @@ const transaction = fc.record({
   fail: fc.boolean().map((fails) => fails),
 });
 
+const toRun = makeFunctionReference<"mutation", Record<string, Value>, Value>("operations:run");
+const toDump = makeFunctionReference<"query", Record<string, never>, Value>("operations:dump");
+
 interface Outcome {
   reports?: Report[];
   ids?: string[];
@@ -158,15 +161,12 @@ function plainConvexTest(): Backend {
     cursors: new Map(),
     run: async (args) => {
       try {
-        return toOutcome(convexToJson(await test.mutation(makeFunctionReference<"mutation">("operations:run"), args)));
+        return toOutcome(convexToJson(await test.mutation(toRun, args)));
       } catch (error) {
         return { error: error instanceof Error ? error.message : "unknown" };
       }
     },
-    dump: async () =>
-      convexToJson(
-        await test.query(makeFunctionReference<"query", Record<string, never>, Value>("operations:dump"), {}),
-      ),
+    dump: async () => convexToJson(await test.query(toDump, {})),
     close: async () => undefined,
   };
 }

@@ -14,8 +14,8 @@ import { installCommitHooks } from "./commits.js";
 import { databaseOf } from "./convex-test-internals.js";
 import { Crons } from "./crons.js";
 import { DeploymentState } from "./deployment-state.js";
+import { installDocumentLimits } from "./document-limits.js";
 import { FileStore } from "./file-store.js";
-import { createFunctionRegistry } from "./functions.js";
 import { fetchHttpAction } from "./http-actions.js";
 import { forgetQueries, installIndexedReads } from "./indexed-reads.js";
 import type { Invocation } from "./invocation.js";
@@ -77,7 +77,7 @@ async function assemble(
   const { tables, variables } = state;
   const builtIn = { CONVEX_CLOUD_URL: cloudUrl, CONVEX_SITE_URL: siteUrl };
   const surroundings = { projectDirectory, definition, variables, builtIn, invocations, scratchDirectory, clock, log };
-  const { internals, instances } = await loadApp(surroundings);
+  const { internals, instances, functions, guard } = await loadApp(surroundings);
   const app = instances.get("");
   if (app === undefined) throw new Error("The app's definition has no root.");
   const { directory } = app.instance;
@@ -87,7 +87,6 @@ async function assemble(
   manager._lastCommitTs = state.newestTs < wallClockTs ? wallClockTs : state.newestTs + 1n;
   for (const path of instances.keys()) state.fill(databaseOf(internals, path));
 
-  const functions = createFunctionRegistry(instances.values());
   const jobs = { internals, functions, invocations, sourceRoot: projectDirectory, log, now };
   const findJob = (ownerPath: string, id: string) => tables.of(tableKey(ownerPath, JOBS_TABLE)).documents.get(id);
   const scheduler = new Scheduler(clock, jobs, findJob, inCleanContext);
@@ -99,7 +98,8 @@ async function assemble(
   const noteTokenUse = (nonce: string, expiry: number): void => state.save({ usedTokens: { [nonce]: expiry } });
   const tokens = new UploadTokens(state.uploadKey, state.usedTokens, noteTokenUse, now);
   const storage = new StorageSyscalls(internals, files, tokens, cloudUrl);
-  installSyscalls(internals, invocations, storage, now);
+  installSyscalls({ internals, invocations, functions, guard, storage, now });
+  installDocumentLimits(internals);
   installIndexedReads(internals, tables, invocations);
 
   const follow = (key: string, change: DocumentChange): void => {

@@ -43,6 +43,6 @@ export function createFunctionConsole(write: (level: LogLevel, values: unknown[]
   };
   // What is left (group, count, ...) has no counterpart in Convex's logs, and must not throw.
   return new Proxy(console, {
-    get: (_target, name) => Reflect.get(methods, name) ?? ((): void => undefined),
+    get: (_target, name): unknown => Reflect.get(methods, name) ?? ((): void => undefined),
   });
 }

@@ -17,5 +17,5 @@ export interface HiddenFields {
 export function hiddenFields(document: Document | null): HiddenFields {
   const fields: unknown = document === null ? undefined : Reflect.get(document, HIDDEN);
   // Only the engine writes under this symbol.
-  return (fields ?? {}) as HiddenFields;
+  return fields ?? {};
 }

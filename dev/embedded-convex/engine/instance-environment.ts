@@ -41,7 +41,8 @@ export function createInstanceEnvironment(
     const candidates = parent === null ? deployment.keys() : bindings.keys();
     return [...new Set([...candidates, ...builtIns.keys()])].filter((name) => get(name) !== undefined);
   };
-  const env = new Proxy<NodeJS.ProcessEnv>(Object.create(null), {
+  const none: NodeJS.ProcessEnv = Object.setPrototypeOf({}, null) as NodeJS.ProcessEnv;
+  const env = new Proxy(none, {
     get: (_target, name) => (typeof name === "string" ? get(name) : undefined),
     has: (_target, name) => typeof name === "string" && get(name) !== undefined,
     ownKeys: names,

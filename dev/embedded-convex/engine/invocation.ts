@@ -1,5 +1,5 @@
 /** What the engine notes about one call from outside while it runs: a client's request, a job, a cron. */
-import { AsyncLocalStorage } from "node:async_hooks";
+import type { AsyncLocalStorage } from "node:async_hooks";
 import type { Value } from "convex/values";
 import { formatLogLine, type LogLevel } from "./function-console.js";
 import type { ReadRecorder } from "./read-sets.js";

@@ -6,6 +6,7 @@ import { ownPackageSources } from "../definition/project-files.js";
 import { bundleInstance, type Bundle } from "./bundle-modules.js";
 import type { Clock } from "./clock.js";
 import { openConvexTest, type ConvexTestInternals } from "./convex-test-internals.js";
+import { createFunctionRegistry, type FunctionRegistry } from "./functions.js";
 import { wrapRouter } from "./http-actions.js";
 import {
   createInstanceEnvironment,
@@ -16,6 +17,7 @@ import {
 import { asModuleGlob, loadInstance, type LoadedInstance } from "./instance-modules.js";
 import type { Invocation } from "./invocation.js";
 import { createHandlerRunner } from "./run-handler.js";
+import { TransactionGuard } from "./transaction-guard.js";
 
 export interface AppSurroundings {
   projectDirectory: string;
@@ -32,6 +34,8 @@ export interface AppSurroundings {
 export interface LoadedApp {
   internals: ConvexTestInternals;
   instances: ReadonlyMap<string, LoadedInstance>;
+  functions: FunctionRegistry;
+  guard: TransactionGuard;
 }
 
 /** @throws naming the module or component that cannot be loaded. */
@@ -44,8 +48,21 @@ export async function loadApp(surroundings: AppSurroundings): Promise<LoadedApp>
   };
   // Modules must be wrapped before the app's convexTest() can take them, and wrapping needs a storage that only an open
   // convexTest() reveals. All of them share it, so an empty one is opened first.
-  const { overridesStorage } = await openConvexTest(null, { "./_generated/api.js": async () => ({}) });
-  const runHandler = createHandlerRunner({ overridesStorage, invocations, clock, log, internals: internalsNow });
+  const { overridesStorage, transactionStorage } = await openConvexTest(null, {
+    "./_generated/api.js": async () => ({}),
+  });
+  const guard = new TransactionGuard(transactionStorage);
+  let registry: FunctionRegistry | null = null;
+  const functionsNow = (): FunctionRegistry => registry ?? createFunctionRegistry([]);
+  const runHandler = createHandlerRunner({
+    overridesStorage,
+    invocations,
+    clock,
+    log,
+    guard,
+    internals: internalsNow,
+    functions: functionsNow,
+  });
   const ownSources = await ownPackageSources(projectDirectory);
   const bundles = await bundleAll(definition.root, scratchDirectory, ownSources);
   const instances = new Map<string, LoadedInstance>();
@@ -72,8 +89,11 @@ export async function loadApp(surroundings: AppSurroundings): Promise<LoadedApp>
   for (const [path, loaded] of instances) {
     if (path !== "") internals.accessor.registerComponent(path, loaded.schema, asModuleGlob(loaded));
   }
+  guard.install(internals);
   opened = internals;
-  return { internals, instances };
+  const functions = createFunctionRegistry(instances.values());
+  registry = functions;
+  return { internals, instances, functions, guard };
 }
 
 /** Bundles every component once, however many instances it has, and all of them at the same time. */

@@ -11,6 +11,8 @@ const ACTION_MS = 600_000;
 const [mode, dataDirectory] = process.argv.slice(2);
 if (dataDirectory === undefined) throw new Error("usage: persistence-child.ts <notes|action|idle> <data directory>");
 const engine = await openNotesApp({ dataDirectory });
+// Its parent's end is its own: a test that was stopped leaves no process behind.
+process.stdin.on("close", () => process.exit()).resume();
 /** Not through a stream, which a kill would cut off together with what it still buffers. */
 const tell = (line: string): void => {
   writeSync(process.stdout.fd, `${line}\n`);
@@ -38,5 +40,4 @@ if (mode === "notes") {
   });
 } else {
   tell("open");
-  process.stdin.resume();
 }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { call, openNotesApp, valueOf } from "./test-engine.js";
+import { call, openNotesApp, textOf, valueOf } from "./test-engine.js";
 import type { EmbeddedEngine } from "./types.js";
 
 const CHILD = fileURLToPath(new URL("./persistence-child.ts", import.meta.url));
@@ -34,30 +34,31 @@ async function close(): Promise<void> {
   engine = null;
 }
 
-/** Starts the child, lets it print `lines` lines, kills it, and returns all that it printed. */
-async function runAndKill(
-  mode: string,
-  lines: number,
-  isEnough: (line: string) => boolean = () => true,
-): Promise<string[]> {
-  const { child, printed } = startChild(mode);
-  const reader = createInterface({ input: child.stdout! });
-  reader.on("line", (line) => {
-    if (isEnough(line) && printed.length >= lines) child.kill("SIGKILL");
-  });
-  await once(child, "close");
-  children.delete(child);
-  return printed;
+interface StartedChild {
+  child: ChildProcess;
+  printed: string[];
 }
 
-function startChild(mode: string): { child: ChildProcess; printed: string[] } {
+/** Starts the child, and kills it once it has printed so many lines. */
+function startChild(mode: string, linesUntilKilled = Infinity): StartedChild {
   const child = spawn(process.execPath, ["--import", "tsx", CHILD, mode, dataDirectory], {
     stdio: ["pipe", "pipe", "inherit"],
   });
   children.add(child);
   const printed: string[] = [];
-  createInterface({ input: child.stdout! }).on("line", (line) => printed.push(line));
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    printed.push(line);
+    if (printed.length >= linesUntilKilled) child.kill("SIGKILL");
+  });
   return { child, printed };
+}
+
+/** @returns all that the child had printed when it was dead. */
+async function runAndKill(mode: string, lines: number): Promise<string[]> {
+  const { child, printed } = startChild(mode, lines);
+  await once(child, "close");
+  children.delete(child);
+  return printed;
 }
 
 describe("kill -9", () => {
@@ -130,14 +131,14 @@ describe("kill -9", () => {
 describe("reopening", () => {
   it("continues with data, files, environment, ids and timestamps", async () => {
     let current = await open();
-    const id = await valueOf(current, "notes:add", { author: "ann", text: "old" });
+    const id = await textOf(current, "notes:add", { author: "ann", text: "old" });
     await valueOf(current, "tallies:increment", { red: true });
     await current.env.set("SECRET", "kept");
     await current.env.set("PLAIN", "p");
     await current.env.set("PLAIN", undefined);
     const fileId = await valueOf(current, "files:storeInAction", { text: "bytes" });
-    const token = new URL(String(await valueOf(current, "files:uploadUrl"))).searchParams.get("token")!;
-    const used = new URL(String(await valueOf(current, "files:uploadUrl"))).searchParams.get("token")!;
+    const token = new URL(await textOf(current, "files:uploadUrl")).searchParams.get("token")!;
+    const used = new URL(await textOf(current, "files:uploadUrl")).searchParams.get("token")!;
     expect(current.storage.checkUploadToken(used)).not.toBeNull();
     await valueOf(current, "notes:remove", {
       id: await valueOf(current, "notes:add", { author: "ann", text: "gone" }),
@@ -155,8 +156,8 @@ describe("reopening", () => {
     expect(await valueOf(current, "files:readInAction", { id: fileId })).toBe("bytes");
     expect(current.storage.checkUploadToken(used)).toBeNull();
     expect(current.storage.checkUploadToken(token)).toEqual({ componentPath: "" });
-    const newId = await valueOf(current, "notes:add", { author: "ann", text: "new" });
-    expect(String(newId) > String(id)).toBe(true);
+    const newId = await textOf(current, "notes:add", { author: "ann", text: "new" });
+    expect(newId > id).toBe(true);
     expect(await valueOf(current, "notes:list", { author: "ann" })).toEqual(["old", "new"]);
   });
 

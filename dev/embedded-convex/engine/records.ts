@@ -1,5 +1,5 @@
 /** What is saved on disk: one record per commit or changed setting, and how documents are encoded in it. */
-import { convexToJson, jsonToConvex, type JSONValue, type Value } from "convex/values";
+import { convexToJson, jsonToConvex, type JSONValue } from "convex/values";
 import { z } from "zod";
 import type { Document } from "./convex-test-internals.js";
 import { HIDDEN, hiddenFields } from "./hidden-fields.js";
@@ -50,7 +50,7 @@ export function encodeDocument(id: string, document: Document | null): SavedDocu
   if (document === null) return [id, null];
   const hidden = hiddenFields(document);
   // Fields that are `undefined` are left out by the encoding, as a field that is not there.
-  const json = convexToJson(document as Record<string, Value>);
+  const json = convexToJson(document);
   return Object.keys(hidden).length === 0 ? [id, json] : [id, json, hidden];
 }
 

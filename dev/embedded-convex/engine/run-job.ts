@@ -37,7 +37,10 @@ export function stateOf(job: Document): z.infer<typeof vState>["kind"] {
 export async function runJob(surroundings: JobSurroundings, ownerPath: string, document: Document): Promise<void> {
   const { internals, functions, invocations } = surroundings;
   const id = document._id;
-  const target = hiddenFields(document).target ?? { componentPath: ownerPath, udfPath: String(document["name"]) };
+  const target = hiddenFields(document).target ?? {
+    componentPath: ownerPath,
+    udfPath: z.string().parse(document["name"]),
+  };
   const found = functions.find(target.componentPath, target.udfPath);
   const kind = found === undefined || found.kind === "httpAction" ? null : found.kind;
   const invocation = createInvocation(titleOf(kind ?? "action", target.componentPath, target.udfPath));

@@ -15,7 +15,7 @@ afterEach(async () => {
 
 async function events(): Promise<unknown[]> {
   const all = await valueOf(engine, "jobs:events");
-  return Array.isArray(all) ? all.filter((kind) => !String(kind).endsWith("cron")) : [];
+  return Array.isArray(all) ? all.filter((kind) => typeof kind === "string" && !kind.endsWith("cron")) : [];
 }
 
 async function until(expected: unknown[]): Promise<void> {

@@ -39,7 +39,7 @@ export class StorageSyscalls {
         const { storageId } = vStorageId.parse(args);
         const document = this.find(componentPath, storageId);
         if (document === null) return { json: null };
-        const sha256 = Buffer.from(String(document["sha256"]), "base64").toString("hex");
+        const sha256 = Buffer.from(z.string().parse(document["sha256"]), "base64").toString("hex");
         return { json: { storageId, sha256, size: document["size"], contentType: document["contentType"] ?? null } };
       }
       case "1.0/storageDelete": {

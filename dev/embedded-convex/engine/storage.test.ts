@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { call, openNotesApp, valueOf } from "./test-engine.js";
+import { call, openNotesApp, textOf, valueOf } from "./test-engine.js";
 import type { EmbeddedEngine, StoredFile } from "./types.js";
 
 let engine: EmbeddedEngine;
@@ -19,8 +19,8 @@ async function* chunks(...parts: string[]): AsyncGenerator<Uint8Array> {
   for (const part of parts) yield new TextEncoder().encode(part);
 }
 
-async function fileOf(id: unknown): Promise<StoredFile | null> {
-  const url = String(await valueOf(engine, "files:url", { id: String(id) }));
+async function fileOf(id: string): Promise<StoredFile | null> {
+  const url = await textOf(engine, "files:url", { id });
   return engine.storage.open(url.replace("http://cloud.test/api/storage/", ""));
 }
 
@@ -41,10 +41,10 @@ describe("storage", () => {
   });
 
   it("keeps what actions and mutations store", async () => {
-    const fromAction = await valueOf(engine, "files:storeInAction", { text: "from an action" });
+    const fromAction = await textOf(engine, "files:storeInAction", { text: "from an action" });
     expect(await valueOf(engine, "files:readInAction", { id: fromAction })).toBe("from an action");
     expect(await fileOf(fromAction)).toMatchObject({ contentType: "text/plain" });
-    const fromMutation = await valueOf(engine, "files:storeInMutation", { text: "from a mutation", fail: false });
+    const fromMutation = await textOf(engine, "files:storeInMutation", { text: "from a mutation", fail: false });
     expect(await readFile((await fileOf(fromMutation))!.path, "utf8")).toBe("from a mutation");
     expect(await valueOf(engine, "files:metadata", { id: fromMutation })).toMatchObject({ contentType: null });
   });
@@ -65,17 +65,16 @@ describe("storage", () => {
 
   it("does not let an action's file slip into another function's transaction", async () => {
     // The action stores its file while a mutation is open that will fail; each of these tries makes that more certain.
-    const ids = await Promise.all([
-      ...[1, 2, 3].map(() => valueOf(engine, "files:storeInAction", { text: "apart" })),
-      call(engine, "jobs:slowFailure", { turns: 2_000 }),
-    ]);
-    const id = String(ids[0]);
+    const failure = call(engine, "jobs:slowFailure", { turns: 2_000 });
+    const ids = await Promise.all([1, 2, 3].map(() => textOf(engine, "files:storeInAction", { text: "apart" })));
+    expect(await failure).toMatchObject({ success: false });
+    const id = ids[0]!;
     expect(engine.readTable("", "_storage", { limit: 10, order: "asc" })).toHaveLength(3);
     expect(await valueOf(engine, "files:readInAction", { id })).toBe("apart");
   });
 
   it("accepts an upload token once, for an hour, and no other", async () => {
-    const url = new URL(String(await valueOf(engine, "files:uploadUrl")));
+    const url = new URL(await textOf(engine, "files:uploadUrl"));
     expect(`${url.origin}${url.pathname}`).toBe("http://cloud.test/api/storage/upload");
     const token = url.searchParams.get("token")!;
     expect(engine.storage.checkUploadToken(`${token}x`)).toBeNull();
@@ -83,7 +82,7 @@ describe("storage", () => {
     expect(engine.storage.checkUploadToken("a.b")).toBeNull();
     expect(engine.storage.checkUploadToken(token)).toEqual({ componentPath: "" });
     expect(engine.storage.checkUploadToken(token)).toBeNull();
-    const late = new URL(String(await valueOf(engine, "files:uploadUrl"))).searchParams.get("token")!;
+    const late = new URL(await textOf(engine, "files:uploadUrl")).searchParams.get("token")!;
     engine.advanceClock(60 * 60 * 1000);
     expect(engine.storage.checkUploadToken(late)).toBeNull();
   });

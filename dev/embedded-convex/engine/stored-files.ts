@@ -1,10 +1,13 @@
 /** Finds stored files by the name in their URL, and removes the bytes of those that no document names any more. */
 import { Buffer } from "node:buffer";
+import { z } from "zod";
 import type { FileStore } from "./file-store.js";
 import { hiddenFields } from "./hidden-fields.js";
 import type { DocumentChange } from "./read-sets.js";
 import type { TableStore } from "./table-store.js";
 import type { StoredFile } from "./types.js";
+
+const vMetadata = z.looseObject({ sha256: z.string(), size: z.number(), contentType: z.string().nullable() });
 
 export class StoredFiles {
   private readonly storageIds = new Map<string, { table: TableStore; storageId: string }>();
@@ -37,12 +40,12 @@ export class StoredFiles {
     const found = this.storageIds.get(uuid);
     const document = found?.table.documents.get(found.storageId);
     if (found === undefined || document === undefined) return null;
-    const { sha256, size, contentType } = document;
+    const { sha256, size, contentType } = vMetadata.parse(document);
     return {
       storageId: found.storageId,
-      contentType: typeof contentType === "string" ? contentType : null,
-      sha256Hex: Buffer.from(String(sha256), "base64").toString("hex"),
-      size: Number(size),
+      contentType,
+      sha256Hex: Buffer.from(sha256, "base64").toString("hex"),
+      size,
       path: this.files.path(uuid),
     };
   }

@@ -1,9 +1,12 @@
 /** Replaces those of convex-test's syscalls that a real backend answers differently. */
 import { z } from "zod";
+import { checkReference } from "./component-references.js";
 import type { ConvexTestInternals, ExecutionContext } from "./convex-test-internals.js";
+import type { FunctionRegistry } from "./functions.js";
 import type { Invocation, InvocationStorage } from "./invocation.js";
 import { ScheduleSyscalls } from "./schedule-syscalls.js";
 import type { StorageSyscalls } from "./storage-syscalls.js";
+import type { TransactionGuard } from "./transaction-guard.js";
 
 const vQueryId = z.object({ queryId: z.number() });
 const vPage = z.looseObject({ endCursor: z.string().nullish() });
@@ -13,19 +16,29 @@ const vJournal = z.object({ endCursor: z.string() });
 /** Operations that are answered without convex-test. */
 const REPLACED = /^1\.0\/(storage|schedule|cancel_job)/;
 
-/** @param now in ms. */
-export function installSyscalls(
-  internals: ConvexTestInternals,
-  invocations: InvocationStorage,
-  storage: StorageSyscalls,
-  now: () => number,
-): void {
+const vReference = z.looseObject({ reference: z.string().optional() });
+/** Operations that name a function. */
+const CALLS = /^1\.0\/(runUdf|createFunctionHandle|schedule)$/;
+
+export interface SyscallSurroundings {
+  internals: ConvexTestInternals;
+  invocations: InvocationStorage;
+  functions: FunctionRegistry;
+  guard: TransactionGuard;
+  storage: StorageSyscalls;
+  /** In ms. */
+  now: () => number;
+}
+
+export function installSyscalls(surroundings: SyscallSurroundings): void {
+  const { internals, invocations, functions, guard, storage, now } = surroundings;
   const { global, executionStorage } = internals;
   const { syscall, asyncSyscall, jsSyscall } = global;
   const schedule = new ScheduleSyscalls(internals, asyncSyscall, now);
   const componentPath = (): string => executionStorage.getStore()?.componentPath ?? "";
 
   global.syscall = (operation, jsonArgs) => {
+    guard.check();
     if (operation !== "1.0/queryCleanup") return syscall(operation, jsonArgs);
     const { queryId } = vQueryId.parse(JSON.parse(jsonArgs));
     const db = global.components[componentPath()]?.db;
@@ -33,6 +46,15 @@ export function installSyscalls(
     return JSON.stringify({});
   };
   global.asyncSyscall = async (operation, jsonArgs) => {
+    guard.check();
+    if (CALLS.test(operation)) {
+      const { reference } = vReference.parse(JSON.parse(jsonArgs));
+      if (reference !== undefined) checkReference(functions, componentPath(), reference);
+    }
+    if (operation === "1.0/actions/vectorSearch") {
+      // In a transaction of its own: otherwise it would see what a function that happens to run has not committed yet.
+      return await internals.accessor.runInComponent(componentPath(), () => asyncSyscall(operation, jsonArgs));
+    }
     if (operation === "1.0/queryPage") {
       const invocation = journaled(invocations.getStore(), executionStorage.getStore());
       if (invocation === null) return await asyncSyscall(operation, jsonArgs);
@@ -47,6 +69,7 @@ export function installSyscalls(
     return answer === undefined ? await asyncSyscall(operation, jsonArgs) : JSON.stringify(answer.json);
   };
   global.jsSyscall = async (operation, args) => {
+    guard.check();
     const answer = await storage.performJs(componentPath(), operation, args);
     return answer === undefined ? await jsSyscall(operation, args) : answer.value;
   };

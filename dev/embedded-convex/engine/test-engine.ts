@@ -44,3 +44,10 @@ export async function valueOf(
   if (!result.success) throw new Error(result.errorMessage);
   return result.value;
 }
+
+/** For functions that return a string, such as an id. */
+export async function textOf(...call: Parameters<typeof valueOf>): Promise<string> {
+  const value = await valueOf(...call);
+  if (typeof value !== "string") throw new Error(`Expected a string, not ${JSON.stringify(value)}.`);
+  return value;
+}
