@@ -7,6 +7,7 @@ import type { Doc } from "../_generated/dataModel.js";
 import { appendEntry } from "../conversations/transcript.js";
 import { sha256Hex } from "../digest.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
+import { offerIdleWorker } from "./capacity.js";
 import { count } from "./counters.js";
 import { advanceLane, findHead, requireLane } from "./head.js";
 import { findHolder, isLeaseAlive } from "./liveness.js";
@@ -182,5 +183,7 @@ async function endLease(
     warmWorkerId: warmth === "warm" ? lane.warmWorkerId : undefined,
   });
   await count(ctx, lease.poolKey, lease._id, { ...deltas, ...ready });
+  // A lane that is ready again keeps its worker busy; any other leaves it idle, which a full pool waits for.
+  if (ready.ready !== 1) await offerIdleWorker(ctx, lease.poolKey);
   await ctx.scheduler.runAfter(0, internal.conversations.internal.sweepStream, { messageId: lease.messageId });
 }
