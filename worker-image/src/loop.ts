@@ -8,7 +8,7 @@ import type { Turn } from "./turn.js";
 /** A ticket that led to nothing is tried again this often: a wake-up that got lost must not strand a conversation. */
 const RECHECK_MS = 30_000;
 /** Turns that are told to stop need a moment for their files; nobody waits for them any longer. */
-const STOP_TIMEOUT_MS = 6_000;
+const STOP_TIMEOUT_MS = 4_000;
 
 export type LoopOptions = {
   session: WorkerSession;

@@ -11,6 +11,7 @@ import { watchClock } from "./lifecycle/clock-watch.js";
 import { enroll, EnrollmentAborted, type Enrolled } from "./lifecycle/enrollment.js";
 import type { HealthReport } from "./lifecycle/health-server.js";
 import { Heartbeat } from "./lifecycle/heartbeat.js";
+import type { Identity } from "./lifecycle/identity.js";
 import { InboxWatcher } from "./lifecycle/inbox.js";
 import { LeaseJournal } from "./lifecycle/lease-journal.js";
 import { failLeftovers } from "./lifecycle/leftovers.js";
@@ -25,8 +26,9 @@ import { Checkpointer } from "./workspaces/checkpoint.js";
 import { temporaryDirectory } from "./workspaces/paths.js";
 
 /** A stopped machine's process is killed after 30 s: turns get the larger part of it, saving and farewell the rest. */
-const SIGNAL_GRACE_MS = 17_000;
-const FAREWELL_MS = 8_000;
+const SIGNAL_GRACE_MS = 15_000;
+const SIGNAL_SAVE_MS = 6_000;
+const FAREWELL_MS = 3_000;
 /** A drain that the backend asked for lets turns end, each within its own deadline, but leaves the save bounded. */
 const DRAIN_SAVE_MS = 120_000;
 const REJECTION_CHECK_PAUSE_MS = 5_000;
@@ -37,6 +39,8 @@ export type WorkerParts = {
   createRuntime: (context: RuntimeContext) => Runtime;
   filter: SecretFilter;
   logger: Logger;
+  /** How long turns may go on after a signal; see {@link SIGNAL_GRACE_MS}. */
+  signalGraceMs?: number;
 };
 
 type Ending = { kind: "drain" | "stop" | "rejected"; exitCode: number };
@@ -67,7 +71,7 @@ export class Worker {
   shutDown(exitCode: number = EXIT_DONE): void {
     if (!this.isSignaled) {
       this.isSignaled = true;
-      setTimeout(() => this.grace.abort(), SIGNAL_GRACE_MS).unref();
+      setTimeout(() => this.grace.abort(), this.parts.signalGraceMs ?? SIGNAL_GRACE_MS).unref();
     }
     this.end({ kind: "drain", exitCode });
   }
@@ -92,7 +96,7 @@ export class Worker {
 
   private async work({ identity, enrollment, isSameWorker }: Enrolled): Promise<number> {
     const { config, connection, createRuntime, filter, logger } = this.parts;
-    const onRejected = () => void this.checkRejection(session);
+    const onRejected = () => void this.checkRejection(session, identity);
     const session: WorkerSession = new WorkerSession(connection, identity, logger, onRejected);
     const conversations = new ConversationPool(config.dataDirectory, createRuntime, logger);
     const journal = new LeaseJournal(config.dataDirectory);
@@ -177,7 +181,7 @@ export class Worker {
       this.state = "stopping";
       await loop.stop();
     } else {
-      const saveMs = this.isSignaled ? FAREWELL_MS : DRAIN_SAVE_MS;
+      const saveMs = this.isSignaled ? SIGNAL_SAVE_MS : DRAIN_SAVE_MS;
       const reason = this.isSignaled ? "signal" : "drain";
       const signal = AbortSignal.any([this.exiting.signal, AbortSignal.timeout(saveMs)]);
       await saveChangedWorkspaces({ conversations, checkpointer, reason, signal, logger });
@@ -210,9 +214,12 @@ export class Worker {
   }
 
   /** A call was refused. Whether that is the end is asked once more, of the function that answers whoever is known. */
-  private async checkRejection(session: WorkerSession): Promise<void> {
+  private async checkRejection(session: WorkerSession, identity: Identity): Promise<void> {
     if (this.isCheckingRejection || this.leaving.signal.aborted) return;
     this.isCheckingRejection = true;
+    // While the token changes, the old one may be refused before the new one is in use.
+    await identity.settled();
+    const { workerToken } = session.credentials;
     try {
       const { connection } = this.parts;
       const { shouldStop } = await connection.query("workerControlState", session.credentials, {
@@ -220,7 +227,8 @@ export class Worker {
       });
       if (shouldStop) this.end({ kind: "stop", exitCode: EXIT_DONE });
     } catch (error) {
-      if (isRejection(error)) {
+      await identity.settled();
+      if (isRejection(error) && session.credentials.workerToken === workerToken) {
         const why = isAgentFactoryError(error) ? error.data.message : errorMessage(error);
         this.parts.logger.error({ why }, "The backend does not accept this worker any more.");
         this.end({ kind: "rejected", exitCode: EXIT_REJECTED });

@@ -105,7 +105,8 @@ export class WorkerSession {
         return await call(credentials);
       } catch (error) {
         if (isRejection(error)) {
-          await settledWithin(this.tokens.settled(), CALL_TIMEOUT_MS);
+          const patienceMs = Math.min(CALL_TIMEOUT_MS, (giveUpAtMs ?? Number.POSITIVE_INFINITY) - monotonicMs());
+          await settledWithin(this.tokens.settled(), patienceMs);
           // Refused because it had just been replaced: the new one is worth a try, and can be so only once per change.
           if (this.tokens.token !== credentials.workerToken) continue;
           this.onRejected();

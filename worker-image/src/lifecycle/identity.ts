@@ -104,10 +104,13 @@ export class Identity implements TokenSource {
   }
 
   /** Runs a change of the token; calls that were refused meanwhile wait for its end. */
-  async changeToken(change: () => Promise<void>): Promise<void> {
+  async changeToken<T>(change: () => Promise<T>): Promise<T> {
     const running = this.changing.then(change);
-    this.changing = running.catch(() => {});
-    await running;
+    this.changing = running.then(
+      () => {},
+      () => {},
+    );
+    return await running;
   }
 
   async settled(): Promise<void> {

@@ -45,8 +45,7 @@ export class InboxWatcher {
   private async recover(error: Error, token: string): Promise<void> {
     this.errors++;
     if (isRejection(error)) {
-      // The token may have just been replaced; only a refusal of the current one means something.
-      if (this.session.credentials.workerToken === token) this.onRejected();
+      this.onRejected();
     } else {
       this.logger.warn({ reason: errorMessage(error) }, "The inbox cannot be read; trying again.");
     }

@@ -32,23 +32,24 @@ export class TokenRotation {
 
   /** Rotates once, repeating until it is known which token is valid. Returns the new token's lifetime in ms. */
   async rotate(signal: AbortSignal): Promise<number | null> {
-    let lifetimeMs: number | null = null;
-    await this.identity.changeToken(async () => {
-      for (let attempt = 1; !signal.aborted && lifetimeMs === null; attempt++) {
-        try {
-          lifetimeMs = await this.tryOnce();
-        } catch (error) {
-          if (isRejection(error)) {
-            this.on.rejected();
-            await sleep(RETRY.capMs, signal);
-            continue;
-          }
-          this.logger.warn({ reason: errorMessage(error) }, "The token could not be renewed yet; trying again.");
-          await sleep(jitteredBackoffMs(RETRY, attempt), signal);
-        }
+    const result = await this.identity.changeToken(() => this.tryUntilKnown(signal));
+    if (result !== "rejected") return result;
+    this.on.rejected();
+    await sleep(RETRY.capMs, signal);
+    return null;
+  }
+
+  private async tryUntilKnown(signal: AbortSignal): Promise<number | "rejected" | null> {
+    for (let attempt = 1; !signal.aborted; attempt++) {
+      try {
+        return await this.tryOnce();
+      } catch (error) {
+        if (isRejection(error)) return "rejected";
+        this.logger.warn({ reason: errorMessage(error) }, "The token could not be renewed yet; trying again.");
+        await sleep(jitteredBackoffMs(RETRY, attempt), signal);
       }
-    });
-    return lifetimeMs;
+    }
+    return null;
   }
 
   private async tryOnce(): Promise<number> {

@@ -4,8 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
-export async function temporaryDirectory(): Promise<string> {
+/** How to be called when a test is over; tests that run side by side hand in their own. */
+export type OnTestFinished = (cleanUp: () => Promise<void>) => void;
+
+export async function temporaryDirectory(atEnd: OnTestFinished = onTestFinished): Promise<string> {
   const directory = await mkdtemp(join(await realpath(tmpdir()), "worker-test-"));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  atEnd(() => rm(directory, { recursive: true, force: true }));
   return directory;
 }
