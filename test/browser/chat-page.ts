@@ -7,12 +7,15 @@ export class ChatPage {
   readonly replies: Locator;
   readonly liveText: Locator;
   readonly ownMessages: Locator;
+  /** The part of the page that scrolls. */
+  readonly conversation: Locator;
 
   constructor(readonly page: Page) {
     this.field = page.getByRole("textbox", { name: "Message to your agent" });
     this.sendButton = page.getByRole("button", { name: "Send", exact: true });
     this.replies = page.getByRole("article", { name: "Your agent", exact: true });
     this.liveText = page.getByTestId("live-text");
+    this.conversation = page.getByRole("region", { name: "Conversation" });
     this.ownMessages = page.getByRole("article", { name: "You", exact: true });
   }
 
@@ -38,6 +41,13 @@ export class ChatPage {
     const reply = this.replies.nth(count);
     await reply.waitFor();
     return await reply.innerText();
+  }
+
+  /** How far the newest of the conversation is below what one sees, in pixels. */
+  async distanceFromEnd(): Promise<number> {
+    return await this.conversation.evaluate(
+      (element) => element.scrollHeight - element.scrollTop - element.clientHeight,
+    );
   }
 
   /** Notes, from now on, every text that the running answer shows; call the result to read them. */

@@ -19,7 +19,7 @@ export interface ConsoleSystem {
 const WORD_DELAY_MS = 100;
 
 /** More than the users of all tests together, so that none waits for another's machine. */
-const MAX_MACHINES = 10;
+export const MAX_MACHINES = 10;
 
 /** Whatever had started is stopped again when a later part fails. */
 export async function startConsoleSystem(): Promise<ConsoleSystem> {

@@ -1,6 +1,6 @@
 /** The example's pages, used as people use them: each test goes on from where the one before it left off. */
 import { ConvexHttpClient } from "convex/browser";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { api } from "../../example/convex/_generated/api.js";
 import { newVisitor, type Visitor } from "./browser.js";
 import { ChatPage } from "./chat-page.js";
@@ -23,10 +23,7 @@ beforeAll(async () => {
   bob = await newVisitor(system.browser, { width: 360, height: 740, colorScheme: "dark" });
   aliceChat = new ChatPage(alice.page);
   bobChat = new ChatPage(bob.page);
-});
-
-afterAll(async () => {
-  await system.close();
+  return async () => await system.close();
 });
 
 afterEach(() => {
@@ -64,6 +61,23 @@ describe("the chat", () => {
     await aliceChat.field.pressSequentially("second line");
     expect(await aliceChat.field.inputValue()).toBe("first line\nsecond line");
     await aliceChat.field.fill("");
+  });
+
+  it("stays at the newest message while the conversation grows, unless one scrolls up to read", async () => {
+    for (const note of ["the hall has 40 seats", "the tickets are sold out"])
+      await aliceChat.ask(`Remember that ${note}`);
+    await aliceChat.send("List my notes");
+    await aliceChat.liveText.waitFor();
+    await expect.poll(() => aliceChat.distanceFromEnd()).toBeLessThan(30);
+    await aliceChat.replyAfter(4);
+    await expect.poll(() => aliceChat.distanceFromEnd()).toBeLessThan(30);
+    await aliceChat.conversation.hover();
+    await alice.page.mouse.wheel(0, -2_000);
+    await expect.poll(() => aliceChat.distanceFromEnd()).toBeGreaterThan(100);
+    await aliceChat.ask("What do you know about tickets?");
+    expect(await aliceChat.distanceFromEnd()).toBeGreaterThan(100);
+    await alice.page.getByRole("button", { name: "Go to the newest message" }).click();
+    await expect.poll(() => aliceChat.distanceFromEnd()).toBeLessThan(30);
   });
 
   it("refuses a text that is too long before it is sent, and shows how much too long", async () => {

@@ -2,9 +2,11 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
+import { drainFleet } from "../../dev/demo/fleet.js";
+import { api } from "../../example/convex/_generated/api.js";
 import { newVisitor, type Visitor } from "./browser.js";
 import { ChatPage } from "./chat-page.js";
-import type { ConsoleSystem } from "./console-system.js";
+import { MAX_MACHINES, type ConsoleSystem } from "./console-system.js";
 import { FleetPage } from "./fleet-page.js";
 
 const IMAGES = new URL("../../docs/images/", import.meta.url);
@@ -32,8 +34,12 @@ export async function pictureOfChat(system: ConsoleSystem): Promise<Buffer> {
   }
 }
 
-/** Three users at work, a fourth whose machine is starting. */
+/** Three users at work, a fourth whose machine is starting; those of earlier tests have gone. */
 export async function pictureOfFleet(system: ConsoleSystem): Promise<Buffer> {
+  await drainFleet(system.stack);
+  await system.stack.operator.mutation(api.agentFactory.setScalingPolicy, {
+    scalingPolicy: { maxWorkers: MAX_MACHINES },
+  });
   const operator = await newVisitor(system.browser, { ...PICTURE, height: 980, colorScheme: "dark" });
   const users: Visitor[] = [];
   const join = async (): Promise<ChatPage> => {

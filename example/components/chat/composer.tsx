@@ -79,7 +79,7 @@ export function Composer({
           aria-describedby="composer-hint"
           aria-invalid={size.level === "over"}
           placeholder="Write to your agent…"
-          className="field-sizing-content max-h-52 min-h-9 flex-1 resize-none bg-transparent py-1.5 text-[15px] leading-6 outline-none placeholder:text-ink-faint"
+          className="unkerned field-sizing-content max-h-52 min-h-9 flex-1 resize-none bg-transparent py-1.5 text-[15px] leading-6 outline-none placeholder:text-ink-faint"
           onChange={(event) => setText(event.target.value)}
           onKeyDown={handleKey}
         />

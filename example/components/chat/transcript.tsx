@@ -27,7 +27,13 @@ export function Transcript({
   const lastReply = view.contextHistory.findLast((entry) => entry.role === "assistant");
   return (
     <div className="relative min-h-0 flex-1">
-      <div ref={scroller} className="h-full overflow-y-auto" tabIndex={0} role="region" aria-label="Conversation">
+      <div
+        ref={scroller}
+        className="h-full overflow-y-auto [overflow-anchor:none]"
+        tabIndex={0}
+        role="region"
+        aria-label="Conversation"
+      >
         <ol ref={content} className="mx-auto flex w-full max-w-3xl flex-col px-4 pt-8 pb-6 sm:px-5">
           {onShowEarlier !== null && (
             <li className="mb-6 text-center">

@@ -28,9 +28,14 @@ export function useStickToEnd(): {
     const follow = () => {
       if (sticks.current) element.scrollTop = element.scrollHeight;
     };
+    let lastTop = element.scrollTop;
     const notePosition = () => {
-      const distance = element.scrollHeight - element.scrollTop - element.clientHeight;
-      sticks.current = distance <= END_TOLERANCE_PX;
+      const top = element.scrollTop;
+      const distance = element.scrollHeight - top - element.clientHeight;
+      // Away from the end alone says nothing: the list may have grown since this event's scroll. Only going up does.
+      if (distance <= END_TOLERANCE_PX) sticks.current = true;
+      else if (top < lastTop) sticks.current = false;
+      lastTop = top;
       setAtEnd(sticks.current);
     };
     follow();

@@ -83,11 +83,26 @@ function WorkerRow({ worker, now }: { worker: Worker; now: number }) {
       <td className={`whitespace-nowrap tabular-nums ${isLate ? "text-bad" : ""}`}>
         {isStopped || worker.heartbeatAt === 0 ? "–" : formatAgo(worker.heartbeatAt, now)}
       </td>
-      <td className="max-w-48">
-        <p className="truncate font-mono text-xs" title={worker.isolationKey ?? undefined}>
-          {worker.isolationKey ?? "nobody yet"}
-        </p>
+      <td>
+        <Scope isolationKey={worker.isolationKey} />
       </td>
     </tr>
+  );
+}
+
+/** Ends of ids differ where their beginnings are the same. */
+const SHOWN_ID_CHARACTERS = 14;
+
+function Scope({ isolationKey }: { isolationKey: string | null }) {
+  if (isolationKey === null) return <p className="text-ink-faint">nobody yet</p>;
+  const [kind = "", ...rest] = isolationKey.split(":");
+  const id = rest.join(":");
+  return (
+    <div title={isolationKey}>
+      <p>{kind}</p>
+      <p className="font-mono text-xs whitespace-nowrap text-ink-faint">
+        {id.length > SHOWN_ID_CHARACTERS ? `…${id.slice(-SHOWN_ID_CHARACTERS)}` : id}
+      </p>
+    </div>
   );
 }
