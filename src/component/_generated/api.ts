@@ -11,6 +11,8 @@
 import type * as agents_profile from "../agents/profile.js";
 import type * as agents_public from "../agents/public.js";
 import type * as agents_tables from "../agents/tables.js";
+import type * as bounded from "../bounded.js";
+import type * as budget from "../budget.js";
 import type * as console_conversation from "../console/conversation.js";
 import type * as console_fleet from "../console/fleet.js";
 import type * as console_public from "../console/public.js";
@@ -101,6 +103,8 @@ const fullApi: ApiFromModules<{
   "agents/profile": typeof agents_profile;
   "agents/public": typeof agents_public;
   "agents/tables": typeof agents_tables;
+  bounded: typeof bounded;
+  budget: typeof budget;
   "console/conversation": typeof console_conversation;
   "console/fleet": typeof console_fleet;
   "console/public": typeof console_public;

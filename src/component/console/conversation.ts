@@ -5,7 +5,7 @@ import { readStream } from "../conversations/stream.js";
 import { HYDRATION_WINDOW_CHARACTERS, readWindow } from "../conversations/transcript.js";
 import type { QueryCtx } from "../functions.js";
 import { findLane } from "../queue/head.js";
-import { listMessages, type MessageFilter } from "../queue/messages.js";
+import { listMessages, newestMessage, type MessageFilter } from "../queue/messages.js";
 import { waitingReasons } from "./waiting.js";
 
 /** Messages that run, then those that wait; what ended is in the transcript. */
@@ -20,11 +20,13 @@ export async function conversationView(
   const contextHistory = await readWindow(ctx, conversationId, {
     entries: limit,
     characters: HYDRATION_WINDOW_CHARACTERS,
+    // What the running turn has added so far is part of the story once the turn has completed.
+    before: lane?.state === "leased" ? lane.generation : undefined,
   });
   const active = await listMessages(ctx, { conversationId, statuses: ACTIVE_STATUSES, limit });
   const running = active.find(({ status }) => status === "processing");
   const liveTurn = running === undefined || lane === null ? null : await readLiveTurn(ctx, lane, running);
-  const newest = active.at(-1);
+  const newest = await newestMessage(ctx, conversationId);
   const lastOf = (role: string) => contextHistory.filter((entry) => entry.role === role).at(-1)?.at ?? null;
   return {
     conversationId,

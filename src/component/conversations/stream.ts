@@ -3,17 +3,18 @@ import { agentFactoryError } from "../../shared/errors.js";
 import type { ToolCall } from "../../shared/payload.js";
 import { MAX_DELTA_CHARACTERS } from "../../shared/worker-protocol.js";
 import type { Doc } from "../_generated/dataModel.js";
+import { isHalfSpent } from "../budget.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
+import { requireIdentifier, requireIntegerBetween } from "../validation.js";
 
 /** A row is closed at this length: one more word rewrites at most this much. */
 const CHUNK_CHARACTERS = 8 * 1024;
-/** Bounds one turn's stream; with chunks of 8 KiB characters, 64 rows. The final reply is not read from here. */
+/** Bounds one turn's stream. The final reply is not read from here. */
 const MAX_STREAM_CHARACTERS = 512 * 1024;
-const MAX_CHUNKS = (2 * MAX_STREAM_CHARACTERS) / CHUNK_CHARACTERS;
+/** Every row but the last is full, so there can be no more. */
+const MAX_CHUNKS = MAX_STREAM_CHARACTERS / CHUNK_CHARACTERS + 1;
 /** Chips on a page; a turn with more tool calls shows its newest. */
 const MAX_TOOL_CALLS_PER_CHUNK = 64;
-/** One batch of the removal of ended turns. */
-const DELETE_BATCH = 100;
 
 type Turn = { messageId: string; generation: number };
 type Delta = { offset: number; text: string; tools: ToolCall[] };
@@ -22,11 +23,19 @@ type Delta = { offset: number; text: string; tools: ToolCall[] };
  * Appends text at `offset`. What was stored before is skipped, so a repeated call changes nothing.
  *
  * @returns the number of characters stored in this attempt
- * @throws `output_gap` when characters before `offset` are missing, `output_too_large`
+ * @throws `output_gap` when characters before `offset` are missing, `output_too_large`, `invalid_argument`
  */
 export async function appendDelta(ctx: MutationCtx, turn: Turn, delta: Delta): Promise<number> {
   if (delta.text.length > MAX_DELTA_CHARACTERS || delta.tools.length > MAX_TOOL_CALLS_PER_CHUNK) {
-    throw agentFactoryError("output_too_large", `A delta carries at most ${MAX_DELTA_CHARACTERS} characters.`);
+    throw agentFactoryError(
+      "output_too_large",
+      `A delta carries at most ${MAX_DELTA_CHARACTERS} characters and ${MAX_TOOL_CALLS_PER_CHUNK} tool calls. Split it.`,
+    );
+  }
+  requireIntegerBetween("offset", delta.offset, 0, MAX_STREAM_CHARACTERS);
+  for (const { callId, toolName } of delta.tools) {
+    requireIdentifier("tools.callId", callId);
+    requireIdentifier("tools.toolName", toolName);
   }
   const last = await lastChunk(ctx, turn);
   const length = last === null ? 0 : last.offset + last.text.length;
@@ -74,14 +83,16 @@ export async function readStream(ctx: QueryCtx, turn: Turn): Promise<{ text: str
   return { text: chunks.map((chunk) => chunk.text).join(""), toolCalls: chunks.at(-1)?.tools ?? [] };
 }
 
-/** Deletes a bounded number of a message's chunks, of all its attempts; true when none are left. */
-export async function deleteStream(ctx: MutationCtx, messageId: string): Promise<boolean> {
-  const chunks = await ctx.db
+/** Deletes what attempts of this message up to `generation` have streamed; true when nothing of it is left. */
+export async function deleteStream(ctx: MutationCtx, messageId: string, generation: number): Promise<boolean> {
+  const chunks = ctx.db
     .query("turnChunks")
-    .withIndex("by_message", (range) => range.eq("messageId", messageId))
-    .take(DELETE_BATCH);
-  for (const chunk of chunks) await ctx.db.delete("turnChunks", chunk._id);
-  return chunks.length < DELETE_BATCH;
+    .withIndex("by_message", (range) => range.eq("messageId", messageId).lte("generation", generation));
+  for await (const chunk of chunks) {
+    if (await isHalfSpent(ctx)) return false;
+    await ctx.db.delete("turnChunks", chunk._id);
+  }
+  return true;
 }
 
 async function lastChunk(ctx: QueryCtx, turn: Turn): Promise<Doc<"turnChunks"> | null> {

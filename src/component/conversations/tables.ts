@@ -13,19 +13,24 @@ export const conversationTables = {
   }).index("by_conversation", ["conversationId"]),
 
   /**
-   * One row per thing said, never an array in one document: the cost of a turn does not grow with its history. Written
-   * when a turn completes or dies; read newest-first by hydration and the views. Lives as long as its message.
+   * One row per thing said, never an array in one document: the cost of a turn does not grow with its history. Question
+   * and ending are written when a turn ends, what the turn adds of its own while it runs; read newest-first by hydration
+   * and the views. Lives as long as its message; what a failed attempt added is deleted at once.
    */
   transcript: defineTable({
     conversationId: v.string(),
+    /** The queue message this belongs to. */
+    messageId: v.string(),
+    /** The turn's lease: turns are told in the order in which they ran. */
+    generation: v.number(),
+    /** Place within the turn: the question, what the turn added, the ending. */
+    part: v.number(),
     role: vTranscriptRole,
     content: v.string(),
     at: v.number(),
-    /** The queue message this belongs to. */
-    messageId: v.string(),
   })
-    .index("by_conversation", ["conversationId"])
-    .index("by_message", ["messageId"]),
+    .index("by_conversation", ["conversationId", "generation", "part"])
+    .index("by_message", ["messageId", "generation"]),
 
   /**
    * The text a running turn has streamed so far, cut into rows of bounded size so that one more word rewrites little.

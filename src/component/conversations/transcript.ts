@@ -1,13 +1,16 @@
 /** Appends to and reads the transcript; the only writer of `transcript` and `conversations`. */
 import type { TranscriptEntry } from "../../shared/payload.js";
 import type { Doc } from "../_generated/dataModel.js";
+import { takeWithin } from "../bounded.js";
+import { isHalfSpent } from "../budget.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
 import { bindingOfConversation } from "../identity/bindings.js";
 
-/** Extra rows one turn may add; a page of tool results, not a log. */
-export const MAX_EXTRA_ENTRIES = 200;
-/** With the question and the answer. */
-const MAX_ENTRIES_PER_MESSAGE = MAX_EXTRA_ENTRIES + 2;
+/** Rows one turn may add of its own; a page of tool results, not a log. */
+export const MAX_ADDED_ENTRIES = 200;
+/** Places within a turn: the question, then what the turn added (from 1 on), then the ending. */
+const QUESTION_PART = 0;
+const ENDING_PART = MAX_ADDED_ENTRIES + 1;
 /** Entries a turn sees; older ones are in the agent's own workspace if it chose to keep them. */
 export const HYDRATION_WINDOW_ENTRIES = 50;
 /** Characters a turn sees at most: with the rest of the bundle far below Convex's 16 MiB per call. */
@@ -40,47 +43,76 @@ export async function findConversation(ctx: QueryCtx, conversationId: string) {
     .unique();
 }
 
-export type NewEntry = Pick<Doc<"transcript">, "conversationId" | "role" | "content" | "messageId"> & { at?: number };
+/** Which run of which message an entry belongs to. */
+export type EntryOrigin = Pick<Doc<"transcript">, "conversationId" | "messageId" | "generation">;
+type Said = Pick<Doc<"transcript">, "role" | "content">;
 
-export async function appendEntry(ctx: MutationCtx, entry: NewEntry): Promise<void> {
-  await ctx.db.insert("transcript", { ...entry, at: entry.at ?? Date.now() });
+/** Writes down a turn that has ended: what was asked, and the answer or why there is none. */
+export async function recordTurn(
+  ctx: MutationCtx,
+  origin: EntryOrigin,
+  { question, ending }: { question: { content: string; at: number }; ending: Said },
+): Promise<void> {
+  await ctx.db.insert("transcript", { ...origin, part: QUESTION_PART, role: "user", ...question });
+  await ctx.db.insert("transcript", { ...origin, part: ENDING_PART, ...ending, at: Date.now() });
 }
 
-/** The newest entries within both bounds, oldest first. */
+/** Adds entries to a running turn, `alreadyAdded` of which it has; they are seen once the turn has completed. */
+export async function addEntries(
+  ctx: MutationCtx,
+  origin: EntryOrigin,
+  alreadyAdded: number,
+  entries: Said[],
+): Promise<void> {
+  for (const [index, entry] of entries.entries()) {
+    const part = alreadyAdded + index + 1;
+    await ctx.db.insert("transcript", { ...origin, part, ...entry, at: Date.now() });
+  }
+}
+
+/** The newest entries within the bounds, oldest first; of turns before generation `before` only, if given. */
 export async function readWindow(
   ctx: QueryCtx,
   conversationId: string,
-  bounds: { entries: number; characters: number },
+  { before, ...bounds }: { entries: number; characters: number; before?: number | undefined },
 ): Promise<TranscriptEntry[]> {
-  const newestFirst = await ctx.db
+  const newestFirst = ctx.db
     .query("transcript")
-    .withIndex("by_conversation", (range) => range.eq("conversationId", conversationId))
-    .order("desc")
-    .take(bounds.entries);
-  const window: TranscriptEntry[] = [];
-  let characters = 0;
-  for (const { role, content, at } of newestFirst) {
-    characters += content.length;
-    if (characters > bounds.characters) break;
-    window.push({ role, content, at });
+    .withIndex("by_conversation", (range) => {
+      const entries = range.eq("conversationId", conversationId);
+      return before === undefined ? entries : entries.lt("generation", before);
+    })
+    .order("desc");
+  const window = await takeWithin(
+    newestFirst,
+    { rows: bounds.entries, characters: bounds.characters },
+    ({ content }) => content.length,
+  );
+  return window.reverse().map(({ role, content, at }) => ({ role, content, at }));
+}
+
+/** Deletes what attempts of this message before generation `before` have said; true when nothing of it is left. */
+export async function deleteEarlierEntries(ctx: MutationCtx, messageId: string, before: number): Promise<boolean> {
+  return await deleteEach(
+    ctx,
+    ctx.db
+      .query("transcript")
+      .withIndex("by_message", (range) => range.eq("messageId", messageId).lt("generation", before)),
+  );
+}
+
+/** Deletes all that was said about a message; true when nothing of it is left. */
+export async function deleteEntriesOfMessage(ctx: MutationCtx, messageId: string): Promise<boolean> {
+  return await deleteEach(
+    ctx,
+    ctx.db.query("transcript").withIndex("by_message", (range) => range.eq("messageId", messageId)),
+  );
+}
+
+async function deleteEach(ctx: MutationCtx, entries: AsyncIterable<Doc<"transcript">>): Promise<boolean> {
+  for await (const { _id } of entries) {
+    if (await isHalfSpent(ctx)) return false;
+    await ctx.db.delete("transcript", _id);
   }
-  return window.reverse();
-}
-
-/** Entries of one message already written, up to `limit`. */
-export async function countEntriesOfMessage(ctx: QueryCtx, messageId: string, limit: number): Promise<number> {
-  const entries = await ctx.db
-    .query("transcript")
-    .withIndex("by_message", (range) => range.eq("messageId", messageId))
-    .take(limit);
-  return entries.length;
-}
-
-/** Deletes a bounded number of a message's entries, which is all of them: see the caps on what a turn may append. */
-export async function deleteEntriesOfMessage(ctx: MutationCtx, messageId: string): Promise<void> {
-  const entries = await ctx.db
-    .query("transcript")
-    .withIndex("by_message", (range) => range.eq("messageId", messageId))
-    .take(MAX_ENTRIES_PER_MESSAGE);
-  for (const entry of entries) await ctx.db.delete("transcript", entry._id);
+  return true;
 }

@@ -21,9 +21,15 @@ export type Claimant = {
   runTimeoutMs: number;
 };
 
-export type ClaimedMessage = { lease: Doc<"leases">; message: Doc<"messages">; lane: Doc<"lanes"> };
+export type ClaimedMessage = {
+  lease: Doc<"leases">;
+  message: Doc<"messages">;
+  lane: Doc<"lanes">;
+  /** When the lease ends unless a heartbeat comes. */
+  expiresAt: number;
+};
 
-/** Lanes looked at within one user or agent; those reserved for other workers open by themselves within seconds. */
+/** Lanes looked at within one user or agent: more than are taken by others between look and claim. */
 const SCOPED_CANDIDATES = 4;
 
 /**
@@ -69,21 +75,25 @@ export async function claimNext(
       await buryMessage(ctx, lane, message, `Agent "${message.agentKey}" is disabled or was removed.`);
       continue;
     }
-    return await lease(ctx, claimant, holder.epoch, lane, message, now);
+    return await lease(ctx, claimant, holder, lane, message, now);
   }
   return null;
 }
 
 function mayClaim({ workerId, scope, poolKey }: Claimant, lane: Doc<"lanes">): boolean {
   if (lane.state !== "ready" || lane.poolKey !== poolKey) return false;
-  if (lane.audience !== ANY_WORKER && lane.audience !== workerId) return false;
+  if (!isOpenTo(lane, workerId)) return false;
   return scope === null || isWithinScope(scope, lane);
+}
+
+function isOpenTo(lane: Doc<"lanes">, workerId: string): boolean {
+  return lane.audience === ANY_WORKER || lane.audience === workerId;
 }
 
 async function lease(
   ctx: MutationCtx,
   claimant: Claimant,
-  holderEpoch: number,
+  holder: Doc<"leaseHolders">,
   lane: Doc<"lanes">,
   message: Doc<"messages">,
   now: number,
@@ -95,7 +105,7 @@ async function lease(
     poolKey: lane.poolKey,
     messageId: message._id,
     workerId: claimant.workerId,
-    holderEpoch,
+    holderEpoch: holder.epoch,
     generation,
     claimedAt: now,
     runDeadlineAt: now + claimant.runTimeoutMs,
@@ -116,6 +126,7 @@ async function lease(
     lease: { _id: leaseId, _creationTime: now, ...row },
     message: { ...message, status: "processing", attempts },
     lane,
+    expiresAt: Math.min(holder.expiresAt, row.runDeadlineAt),
   };
 }
 
@@ -128,28 +139,40 @@ type CandidateRequest = {
 
 /** Lanes the claimant might take, best first; a handful, whatever the backlog. */
 export async function findCandidates(ctx: QueryCtx, request: CandidateRequest): Promise<Doc<"lanes">[]> {
-  const { scope, poolKey, workerId } = request;
+  const { scope, workerId } = request;
   const conversationId = request.conversationId ?? (scope?.kind === "conversation" ? scope.key : undefined);
   if (conversationId !== undefined) {
     const lane = await findLane(ctx, conversationId);
-    return lane !== null && lane.state === "ready" ? [lane] : [];
+    return lane !== null && lane.state === "ready" && isOpenTo(lane, workerId) ? [lane] : [];
   }
-  if (scope?.kind === "user") {
-    return await ctx.db
-      .query("lanes")
-      .withIndex("by_user", (range) =>
-        range.eq("poolKey", poolKey).eq("state", "ready").eq("consumerUserId", scope.key),
-      )
-      .take(SCOPED_CANDIDATES);
+  // What is reserved for this worker comes first; what is reserved for others is not shown, or it could hide what is free.
+  const reserved = await candidatesFor(ctx, request, workerId);
+  return reserved.length > 0 ? reserved : await candidatesFor(ctx, request, ANY_WORKER);
+}
+
+async function candidatesFor(
+  ctx: QueryCtx,
+  { scope, poolKey }: CandidateRequest,
+  audience: string,
+): Promise<Doc<"lanes">[]> {
+  switch (scope?.kind) {
+    case "user":
+      return await ctx.db
+        .query("lanes")
+        .withIndex("by_user", (range) =>
+          range.eq("poolKey", poolKey).eq("state", "ready").eq("consumerUserId", scope.key).eq("audience", audience),
+        )
+        .take(SCOPED_CANDIDATES);
+    case "agent":
+      return await ctx.db
+        .query("lanes")
+        .withIndex("by_agent", (range) =>
+          range.eq("poolKey", poolKey).eq("state", "ready").eq("agentKey", scope.key).eq("audience", audience),
+        )
+        .take(SCOPED_CANDIDATES);
+    default:
+      return await shardHeads(ctx, poolKey, audience);
   }
-  if (scope?.kind === "agent") {
-    return await ctx.db
-      .query("lanes")
-      .withIndex("by_agent", (range) => range.eq("poolKey", poolKey).eq("state", "ready").eq("agentKey", scope.key))
-      .take(SCOPED_CANDIDATES);
-  }
-  const reserved = await shardHeads(ctx, poolKey, workerId);
-  return reserved.length > 0 ? reserved : await shardHeads(ctx, poolKey, ANY_WORKER);
 }
 
 async function shardHeads(ctx: QueryCtx, poolKey: string, audience: string): Promise<Doc<"lanes">[]> {

@@ -52,24 +52,32 @@ export async function addHolder(
 /**
  * Extends the life of everything the worker holds.
  *
- * A heartbeat that comes too late revives nothing: it starts a new epoch, in which no lease has been claimed yet.
- *
- * @returns false when the holder had lapsed, so that its leases are lost
+ * @returns false when the holder has lapsed: then its leases are lost, and nothing is changed
  */
 export async function beat(ctx: MutationCtx, workerId: string): Promise<boolean> {
+  const holder = await requireHolder(ctx, workerId);
+  if (!isHolderLive(holder, Date.now())) return false;
+  await ctx.db.patch("leaseHolders", holder._id, nextBeat(holder));
+  return true;
+}
+
+/** Gives a lapsed holder another life: a new epoch, in which no lease has been claimed yet. */
+export async function revive(ctx: MutationCtx, workerId: string): Promise<void> {
+  const holder = await requireHolder(ctx, workerId);
+  await ctx.db.patch("leaseHolders", holder._id, { ...nextBeat(holder), state: "live", epoch: holder.epoch + 1 });
+}
+
+function nextBeat({ leaseDurationMs }: Doc<"leaseHolders">) {
   const now = Date.now();
+  return { beatAt: now, expiresAt: now + leaseDurationMs };
+}
+
+async function requireHolder(ctx: QueryCtx, workerId: string): Promise<Doc<"leaseHolders">> {
   const holder = await findHolder(ctx, workerId);
   if (holder === null) {
     throw agentFactoryError("worker_rejected", "This worker has been retired and holds nothing. Exit.");
   }
-  const alive = isHolderLive(holder, now);
-  await ctx.db.patch("leaseHolders", holder._id, {
-    state: "live",
-    beatAt: now,
-    expiresAt: now + holder.leaseDurationMs,
-    ...(alive ? {} : { epoch: holder.epoch + 1 }),
-  });
-  return alive;
+  return holder;
 }
 
 /** Ends a holder's life now, for a worker that is known to be gone; the sweep then finds its leases. */

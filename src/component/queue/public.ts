@@ -10,6 +10,7 @@ import { boundedLimit } from "../validation.js";
 import { readStats } from "./counters.js";
 import { enqueueMessage } from "./enqueue.js";
 import { findHead } from "./head.js";
+import { listMessagesByStatus } from "./messages.js";
 import { recoverExpired } from "./recovery.js";
 
 const DEFAULT_LIST = 50;
@@ -47,7 +48,7 @@ export const hasQueuedJobsForConversation = query({
   handler: async (ctx, { conversationId }) => (await findHead(ctx, conversationId)) !== null,
 });
 
-/** Oldest first, at most 200. */
+/** Oldest first, at most 200 and fewer when they are large. */
 export const listJobsByStatus = query({
   args: { status: vMessageStatus, limit: v.optional(v.number()) },
   returns: v.array(
@@ -65,10 +66,7 @@ export const listJobsByStatus = query({
     }),
   ),
   handler: async (ctx, { status, limit }) => {
-    const messages = await ctx.db
-      .query("messages")
-      .withIndex("by_status", (range) => range.eq("status", status))
-      .take(boundedLimit(limit, DEFAULT_LIST, MAX_LIST));
+    const messages = await listMessagesByStatus(ctx, status, boundedLimit(limit, DEFAULT_LIST, MAX_LIST));
     return messages.map((message) => ({
       _id: message._id,
       _creationTime: message._creationTime,

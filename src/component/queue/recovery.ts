@@ -1,5 +1,6 @@
 /** Takes back what dead workers and endless turns hold, and wakes lanes whose time has come; in bounded batches, off the claim path. */
 import type { Doc } from "../_generated/dataModel.js";
+import { isHalfSpent } from "../budget.js";
 import type { MutationCtx } from "../functions.js";
 import { count } from "./counters.js";
 import { ANY_WORKER } from "./lane.js";
@@ -7,7 +8,7 @@ import { advanceLane, findHead } from "./head.js";
 import { findHolder, isLeaseAlive, liveWarmWorker } from "./liveness.js";
 import { endFailedTurn } from "./settle.js";
 
-/** Rows one batch touches: each recovered turn writes about ten documents, far inside a transaction's 16,000. */
+/** Rows one batch looks at; a batch of large ones ends earlier, when half of its transaction is used. */
 const BATCH = 100;
 
 export type RecoveryReport = { requeued: number; deadLettered: number; more: boolean };
@@ -22,6 +23,7 @@ export async function recoverWorkerLeases(ctx: MutationCtx, workerId: string): P
   const report = { requeued: 0, deadLettered: 0, more: leases.length === BATCH };
   for (const lease of leases) {
     if (isLeaseAlive(lease, holder, Date.now())) continue;
+    if (await isHalfSpent(ctx)) return { ...report, more: true };
     tally(report, await expireLease(ctx, lease, "The worker that ran this message was lost."));
   }
   return report;
@@ -39,15 +41,19 @@ export async function recoverExpired(ctx: MutationCtx, poolKey: string): Promise
     const part = await recoverWorkerLeases(ctx, holder.workerId);
     report.requeued += part.requeued;
     report.deadLettered += part.deadLettered;
+    if (part.more) return { ...report, more: true };
     // Lapsed means: expired and nothing left to take back, so the next batch does not look at it again.
-    if (!part.more) await ctx.db.patch("leaseHolders", holder._id, { state: "lapsed" });
+    await ctx.db.patch("leaseHolders", holder._id, { state: "lapsed" });
     if (report.requeued + report.deadLettered >= BATCH) return { ...report, more: true };
   }
   const overdue = await ctx.db
     .query("leases")
     .withIndex("by_run_deadline", (range) => range.eq("poolKey", poolKey).lte("runDeadlineAt", now))
     .take(BATCH);
-  for (const lease of overdue) tally(report, await expireLease(ctx, lease, "The turn took longer than its deadline."));
+  for (const lease of overdue) {
+    if (await isHalfSpent(ctx)) return { ...report, more: true };
+    tally(report, await expireLease(ctx, lease, "The turn took longer than its deadline."));
+  }
   return { ...report, more: holders.length === BATCH || overdue.length === BATCH };
 }
 
@@ -70,6 +76,7 @@ export async function wakeDueLanes(ctx: MutationCtx, poolKey: string): Promise<b
     .withIndex("by_wake", (range) => range.eq("poolKey", poolKey).gt("wakeAt", 0).lte("wakeAt", now))
     .take(BATCH);
   for (const lane of due) {
+    if (await isHalfSpent(ctx)) return true;
     if (lane.state === "ready") {
       await ctx.db.patch("lanes", lane._id, { audience: ANY_WORKER, wakeAt: undefined });
     } else if (lane.state === "delayed") {

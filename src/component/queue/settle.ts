@@ -1,10 +1,11 @@
 /** Ends or returns a running turn: complete, fail, release. Each checks the lease first and changes nothing when it is lost. */
 import { backoffMs, DEFAULT_BACKOFF, unitFromText } from "../../shared/backoff.js";
 import { agentFactoryError } from "../../shared/errors.js";
+import { shorten } from "../../shared/text.js";
 import type { Usage } from "../../shared/payload.js";
 import { internal } from "../_generated/api.js";
 import type { Doc } from "../_generated/dataModel.js";
-import { appendEntry } from "../conversations/transcript.js";
+import { recordTurn } from "../conversations/transcript.js";
 import { sha256Hex } from "../digest.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
 import { offerIdleWorker } from "./capacity.js";
@@ -73,11 +74,10 @@ export async function completeTurn(ctx: MutationCtx, claim: LeaseClaim, result: 
     status: "done",
     finishedAt: Date.now(),
     completion: { leaseId: lease._id, generation: lease.generation, resultHash },
+    ...(result.usage === undefined ? {} : { usage: result.usage }),
   });
-  const about = { conversationId: message.conversationId, messageId: message._id };
-  await appendEntry(ctx, { ...about, role: "user", content: message.payload.messageText, at: message._creationTime });
-  await appendEntry(ctx, { ...about, role: "assistant", content: result.reply });
-  await endLease(ctx, lease, { processing: -1, done: 1 }, { warmth: "warm" });
+  await tell(ctx, message, lease.generation, { role: "assistant", content: result.reply });
+  await endLease(ctx, lease, { processing: -1, done: 1 }, { warmth: "warm", keepEntries: true });
   return held;
 }
 
@@ -115,17 +115,17 @@ export async function endFailedTurn(
   message: Doc<"messages">,
   { errorMessage, retryable, warmth }: { errorMessage: string; retryable: boolean; warmth: Warmth },
 ): Promise<FailureOutcome> {
-  const lastError = errorMessage.slice(0, MAX_ERROR_CHARACTERS);
+  const lastError = shorten(errorMessage, MAX_ERROR_CHARACTERS);
   if (!retryable || message.attempts >= message.maxAttempts) {
-    await markDead(ctx, message, lastError);
-    await endLease(ctx, lease, { processing: -1, deadLetter: 1 }, { warmth });
+    await markDead(ctx, message, lease.generation, lastError);
+    await endLease(ctx, lease, { processing: -1, deadLetter: 1 }, { warmth, keepEntries: true });
     return { requeued: false, deadLettered: true, nextScheduledFor: null };
   }
   const delay = backoffMs(DEFAULT_BACKOFF, message.attempts, unitFromText(lease._id));
   const scheduledFor = Date.now() + delay;
   await ctx.db.patch("messages", message._id, { status: "queued", scheduledFor, lastError });
   const returned = { scheduledFor, priority: message.priority };
-  await endLease(ctx, lease, { processing: -1, queued: 1 }, { returned, warmth });
+  await endLease(ctx, lease, { processing: -1, queued: 1 }, { returned, warmth, keepEntries: false });
   return { requeued: true, deadLettered: false, nextScheduledFor: scheduledFor };
 }
 
@@ -139,39 +139,60 @@ export async function releaseTurn(ctx: MutationCtx, claim: LeaseClaim): Promise<
     scheduledFor: now,
   });
   const returned = { scheduledFor: now, priority: message.priority };
-  await endLease(ctx, lease, { processing: -1, queued: 1 }, { returned, warmth: "cold" });
+  await endLease(ctx, lease, { processing: -1, queued: 1 }, { returned, warmth: "cold", keepEntries: false });
 }
 
-/** Makes the head of a ready lane a dead letter without running it. */
+/** Makes the head of a ready lane a dead letter without running it; in its conversation that counts as a turn. */
 export async function buryMessage(
   ctx: MutationCtx,
   lane: Doc<"lanes">,
   message: Doc<"messages">,
   reason: string,
 ): Promise<void> {
-  await markDead(ctx, message, reason);
+  const generation = lane.generation + 1;
+  await markDead(ctx, message, generation, reason);
   const queuedCount = lane.queuedCount - 1;
   const head = queuedCount > 0 ? await findHead(ctx, lane.conversationId) : null;
-  const deltas = await advanceLane(ctx, lane, { head, queuedCount, warmWorkerId: lane.warmWorkerId });
+  const deltas = await advanceLane(ctx, lane, { head, queuedCount, generation, warmWorkerId: lane.warmWorkerId });
   await count(ctx, lane.poolKey, message._id, { ...deltas, queued: -1, deadLetter: 1 });
 }
 
-async function markDead(ctx: MutationCtx, message: Doc<"messages">, lastError: string): Promise<void> {
+async function markDead(
+  ctx: MutationCtx,
+  message: Doc<"messages">,
+  generation: number,
+  lastError: string,
+): Promise<void> {
   await ctx.db.patch("messages", message._id, { status: "dead_letter", lastError, finishedAt: Date.now() });
-  const about = { conversationId: message.conversationId, messageId: message._id };
-  await appendEntry(ctx, { ...about, role: "user", content: message.payload.messageText, at: message._creationTime });
-  await appendEntry(ctx, { ...about, role: "system", content: `This message could not be answered: ${lastError}` });
+  const content = `This message could not be answered: ${lastError}`;
+  await tell(ctx, message, generation, { role: "system", content });
 }
 
-/**
- * Deletes the lease and moves its lane on. `returned` is the head when the message went back into its lane; otherwise
- * the oldest queued message is. A `cold` lane is not reserved for the worker that had it.
- */
+async function tell(
+  ctx: MutationCtx,
+  { _id, _creationTime, conversationId, payload }: Doc<"messages">,
+  generation: number,
+  ending: { role: "assistant" | "system"; content: string },
+): Promise<void> {
+  const origin = { conversationId, messageId: _id, generation };
+  await recordTurn(ctx, origin, { question: { content: payload.messageText, at: _creationTime }, ending });
+}
+
+type Ending = {
+  /** Set when the message went back into its lane, whose head it is again; else the oldest queued message is. */
+  returned?: { scheduledFor: number; priority: number };
+  /** A `cold` lane is not reserved for the worker that had it. */
+  warmth: Warmth;
+  /** Whether what the turn added to the transcript stays there. */
+  keepEntries: boolean;
+};
+
+/** Deletes the lease and moves its lane on. */
 async function endLease(
   ctx: MutationCtx,
   lease: Doc<"leases">,
   deltas: { processing: number; queued?: number; done?: number; deadLetter?: number },
-  { returned, warmth }: { returned?: { scheduledFor: number; priority: number }; warmth: Warmth },
+  { returned, warmth, keepEntries }: Ending,
 ): Promise<void> {
   await ctx.db.delete("leases", lease._id);
   const lane = await requireLane(ctx, lease.laneId);
@@ -185,5 +206,6 @@ async function endLease(
   await count(ctx, lease.poolKey, lease._id, { ...deltas, ...ready });
   // A lane that is ready again keeps its worker busy; any other leaves it idle, which a full pool waits for.
   if (ready.ready !== 1) await offerIdleWorker(ctx, lease.poolKey);
-  await ctx.scheduler.runAfter(0, internal.conversations.internal.sweepStream, { messageId: lease.messageId });
+  const { messageId, generation } = lease;
+  await ctx.scheduler.runAfter(0, internal.conversations.internal.sweepTurn, { messageId, generation, keepEntries });
 }

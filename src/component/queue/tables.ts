@@ -1,7 +1,7 @@
 /** The queue: messages, one lane per conversation, leases, and the liveness of those who hold them. */
 import { defineTable } from "convex/server";
 import { v } from "convex/values";
-import { vMessageStatus, vPayload } from "../../shared/payload.js";
+import { vMessageStatus, vPayload, vUsage } from "../../shared/payload.js";
 
 /**
  * `idle`: nothing queued. `ready`: its head may be claimed. `delayed`: its head is not due before `wakeAt` (scheduled
@@ -36,6 +36,8 @@ export const queueTables = {
     finishedAt: v.optional(v.number()),
     /** What ended it, so that a repeated `complete` gets the same answer and a different one is refused. */
     completion: v.optional(v.object({ leaseId: v.string(), generation: v.number(), resultHash: v.string() })),
+    /** What its answer cost, as the runtime reported it. */
+    usage: v.optional(vUsage),
   })
     .index("by_conversation", ["conversationId", "sequence"])
     .index("by_lane_queue", ["conversationId", "status", "sequence"])
@@ -73,8 +75,8 @@ export const queueTables = {
   })
     .index("by_conversation", ["conversationId"])
     .index("by_claimable", ["poolKey", "state", "audience", "shard", "rank"])
-    .index("by_user", ["poolKey", "state", "consumerUserId", "rank"])
-    .index("by_agent", ["poolKey", "state", "agentKey", "rank"])
+    .index("by_user", ["poolKey", "state", "consumerUserId", "audience", "rank"])
+    .index("by_agent", ["poolKey", "state", "agentKey", "audience", "rank"])
     .index("by_wake", ["poolKey", "wakeAt"]),
 
   /**
@@ -92,6 +94,8 @@ export const queueTables = {
     claimedAt: v.number(),
     /** Heartbeats cannot extend this one. */
     runDeadlineAt: v.number(),
+    /** Entries the turn has added to the transcript. */
+    addedEntries: v.optional(v.number()),
   })
     .index("by_worker", ["workerId"])
     .index("by_message", ["messageId"])

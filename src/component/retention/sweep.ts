@@ -7,14 +7,14 @@ import { deleteStoppedWorkers } from "../workers/retention.js";
 
 export type RetentionReport = { messages: number; snapshots: number; workers: number; more: boolean };
 
-/** Rows per table and batch: far inside a transaction's limits, with payloads of up to 200 KB each below its 16 MiB. */
+/** Rows per table and batch; where rows may be large, a batch ends earlier. */
 export const RETENTION_BATCH = 64;
 
 export async function sweepOnce(ctx: MutationCtx): Promise<RetentionReport> {
   const messages = await deleteFinishedMessages(ctx, RETENTION_BATCH);
   const snapshots = await deleteExpiredSnapshots(ctx, RETENTION_BATCH);
   const workers = await deleteStoppedWorkers(ctx, RETENTION_BATCH);
-  const more = Math.max(messages, snapshots, workers) === RETENTION_BATCH;
+  const more = messages.more || snapshots.more || workers.more;
   if (more) await ctx.scheduler.runAfter(0, internal.retention.internal.sweepMore, {});
-  return { messages, snapshots, workers, more };
+  return { messages: messages.deleted, snapshots: snapshots.deleted, workers: workers.deleted, more };
 }

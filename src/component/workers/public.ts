@@ -1,13 +1,11 @@
 /** Registered functions that workers call, with the arguments and results of the worker protocol. */
-import { MAX_REPLY_CHARACTERS, WORKER_PROTOCOL } from "../../shared/worker-protocol.js";
-import { agentFactoryError } from "../../shared/errors.js";
+import { WORKER_PROTOCOL } from "../../shared/worker-protocol.js";
 import { isWithinScope } from "../../shared/scope.js";
 import { appendDelta } from "../conversations/stream.js";
-import { appendEntry, countEntriesOfMessage, MAX_EXTRA_ENTRIES } from "../conversations/transcript.js";
 import { mutation, query } from "../functions.js";
 import { requestCapacity } from "../queue/capacity.js";
-import { findHead } from "../queue/head.js";
-import { beat } from "../queue/liveness.js";
+import { findLane } from "../queue/head.js";
+import { beat, revive } from "../queue/liveness.js";
 import { recoverWorkerLeases } from "../queue/recovery.js";
 import { requireHeldTurn } from "../queue/settle.js";
 import { currentForRestore } from "../snapshots/current.js";
@@ -16,9 +14,14 @@ import { requireReachableWorker, requireWorker } from "./authenticate.js";
 import { enroll, rotateToken } from "./enroll.js";
 import { moveWorker } from "./fleet.js";
 import { readInbox } from "./inbox.js";
-import { claimTurn, completeWorkerTurn, failWorkerTurn, hydrateTurn, releaseWorkerTurn } from "./turn.js";
-
-const MAX_ENTRIES_PER_CALL = 32;
+import {
+  addTurnEntries,
+  claimTurn,
+  completeWorkerTurn,
+  failWorkerTurn,
+  hydrateTurn,
+  releaseWorkerTurn,
+} from "./turn.js";
 
 const { workerEnroll, workerRotateToken, workerInbox, workerClaim, workerHeartbeat } = WORKER_PROTOCOL;
 
@@ -50,11 +53,12 @@ export const heartbeat = mutation({
   args: workerHeartbeat.args,
   returns: workerHeartbeat.returns,
   handler: async (ctx, args) => {
-    const worker = await requireWorker(ctx, args);
-    const alive = await beat(ctx, worker.workerId);
-    // The new epoch hides these leases from the sweep over expired holders, so they are taken back here.
-    if (!alive) await recoverWorkerLeases(ctx, worker.workerId);
-    return alive;
+    const { workerId } = await requireWorker(ctx, args);
+    if (await beat(ctx, workerId)) return true;
+    // First what it has lost goes back, for a revived holder hides its dead leases from the sweep over expired ones.
+    const { more } = await recoverWorkerLeases(ctx, workerId);
+    if (!more) await revive(ctx, workerId);
+    return false;
   },
 });
 
@@ -98,32 +102,16 @@ export const workerHasQueued = query({
   returns: WORKER_PROTOCOL.workerConversationHasQueued.returns,
   handler: async (ctx, { conversationId, ...credentials }) => {
     const { scope } = await requireWorker(ctx, credentials);
-    const head = await findHead(ctx, conversationId);
+    const lane = await findLane(ctx, conversationId);
     // Only of conversations it may run: a worker learns nothing about other users.
-    return head !== null && scope !== undefined && isWithinScope(scope, head);
+    return lane !== null && lane.queuedCount > 0 && scope !== undefined && isWithinScope(scope, lane);
   },
 });
 
 export const appendConversationMessages = mutation({
   args: WORKER_PROTOCOL.workerAppendConversationMessages.args,
   returns: WORKER_PROTOCOL.workerAppendConversationMessages.returns,
-  handler: async (ctx, { messages, ...claimed }) => {
-    await requireWorker(ctx, claimed);
-    const { lease } = await requireHeldTurn(ctx, claimed);
-    const existing = await countEntriesOfMessage(ctx, lease.messageId, MAX_EXTRA_ENTRIES);
-    const tooLong = messages.some(({ content }) => content.length > MAX_REPLY_CHARACTERS);
-    if (tooLong || messages.length > MAX_ENTRIES_PER_CALL || existing + messages.length > MAX_EXTRA_ENTRIES) {
-      throw agentFactoryError(
-        "output_too_large",
-        `A turn appends at most ${MAX_ENTRIES_PER_CALL} entries a call, ${MAX_EXTRA_ENTRIES} in all, each of at most ${MAX_REPLY_CHARACTERS} characters.`,
-        { argument: "messages" },
-      );
-    }
-    for (const { role, content } of messages) {
-      await appendEntry(ctx, { conversationId: lease.conversationId, messageId: lease.messageId, role, content });
-    }
-    return { updated: messages.length > 0, messageCount: existing + messages.length };
-  },
+  handler: async (ctx, args) => await addTurnEntries(ctx, args),
 });
 
 export const getWorkerControlState = query({

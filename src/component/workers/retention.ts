@@ -1,17 +1,25 @@
 /** How long the rows of stopped workers live. */
 import type { MutationCtx } from "../functions.js";
+import { removeHolder } from "../queue/liveness.js";
 
 /** A week: long enough to look into an incident, short enough that no list grows with the age of a deployment. */
 export const STOPPED_WORKER_RETENTION_MS = 7 * 24 * 60 * 60_000;
 
-/** Deletes the longest stopped ones; returns how many. */
-export async function deleteStoppedWorkers(ctx: MutationCtx, limit: number): Promise<number> {
+/** Deletes the longest stopped ones; `more` when some may be left. */
+export async function deleteStoppedWorkers(
+  ctx: MutationCtx,
+  limit: number,
+): Promise<{ deleted: number; more: boolean }> {
   const expired = await ctx.db
     .query("workers")
     .withIndex("by_stopped", (range) =>
       range.gt("stoppedAt", 0).lte("stoppedAt", Date.now() - STOPPED_WORKER_RETENTION_MS),
     )
     .take(limit);
-  for (const worker of expired) await ctx.db.delete("workers", worker._id);
-  return expired.length;
+  for (const worker of expired) {
+    // A worker that was gone before all its leases were taken back has left its holder to the sweep.
+    await removeHolder(ctx, worker.workerId);
+    await ctx.db.delete("workers", worker._id);
+  }
+  return { deleted: expired.length, more: expired.length === limit };
 }

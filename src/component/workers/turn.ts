@@ -6,12 +6,22 @@ import type { Payload } from "../../shared/payload.js";
 import { scopeOf } from "../../shared/scope.js";
 import type { Doc } from "../_generated/dataModel.js";
 import { findAgent } from "../agents/profile.js";
-import { HYDRATION_WINDOW_CHARACTERS, HYDRATION_WINDOW_ENTRIES, readWindow } from "../conversations/transcript.js";
+import {
+  addEntries,
+  HYDRATION_WINDOW_CHARACTERS,
+  HYDRATION_WINDOW_ENTRIES,
+  MAX_ADDED_ENTRIES,
+  readWindow,
+} from "../conversations/transcript.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
 import { claimNext } from "../queue/claim.js";
+import { countAddedEntries } from "../queue/leases.js";
 import { completeTurn, failTurn, releaseTurn, requireHeldTurn, type FailureOutcome } from "../queue/settle.js";
 import { commitCheckpoint, currentForRestore } from "../snapshots/current.js";
 import { requireWorker } from "./authenticate.js";
+
+/** A batch of tool results; with entries of the largest size still far inside what one transaction may write. */
+const MAX_ENTRIES_PER_CALL = 32;
 
 /** @throws `worker_rejected` */
 export async function claimTurn(ctx: MutationCtx, args: WorkerArgs<"workerClaim">): Promise<Claim | null> {
@@ -29,10 +39,9 @@ export async function claimTurn(ctx: MutationCtx, args: WorkerArgs<"workerClaim"
     args.conversationId === undefined ? {} : { conversationId: args.conversationId },
   );
   if (claimed === null) return null;
-  const { lease, message, lane } = claimed;
-  const now = Date.now();
+  const { lease, message, lane, expiresAt } = claimed;
   await ctx.db.patch("workers", worker._id, {
-    lastActiveAt: now,
+    lastActiveAt: lease.claimedAt,
     // The first claim decides for good whose work this machine does.
     ...(worker.scope === undefined ? { scope: scopeOf(worker.isolation, lane) } : {}),
   });
@@ -42,7 +51,7 @@ export async function claimTurn(ctx: MutationCtx, args: WorkerArgs<"workerClaim"
     agentKey: message.agentKey,
     leaseId: lease._id,
     generation: lease.generation,
-    leaseExpiresAt: Math.min(now + worker.leaseDurationMs, lease.runDeadlineAt),
+    leaseExpiresAt: expiresAt,
     runTimeoutMs: worker.runTimeoutMs,
     attempt: message.attempts,
     payload: message.payload,
@@ -52,7 +61,7 @@ export async function claimTurn(ctx: MutationCtx, args: WorkerArgs<"workerClaim"
 /** Everything the turn needs, in one call. @throws `worker_rejected`, `lease_lost` */
 export async function hydrateTurn(ctx: QueryCtx, args: WorkerArgs<"workerHydrationBundle">): Promise<HydrationBundle> {
   await requireWorker(ctx, args);
-  const { message } = await requireHeldTurn(ctx, args);
+  const { lease, message } = await requireHeldTurn(ctx, args);
   const agent = await findAgent(ctx, message.agentKey);
   if (agent === null) {
     throw agentFactoryError(
@@ -70,11 +79,39 @@ export async function hydrateTurn(ctx: QueryCtx, args: WorkerArgs<"workerHydrati
       contextHistory: await readWindow(ctx, message.conversationId, {
         entries: HYDRATION_WINDOW_ENTRIES,
         characters: HYDRATION_WINDOW_CHARACTERS,
+        before: lease.generation,
       }),
       pendingToolCalls: [],
     },
     snapshot: await currentForRestore(ctx, message.conversationId),
   };
+}
+
+/**
+ * Adds entries of the turn's own to its conversation, between question and answer; they are seen when it completes.
+ *
+ * @throws `worker_rejected`, `lease_lost`, `output_too_large`
+ */
+export async function addTurnEntries(
+  ctx: MutationCtx,
+  args: WorkerArgs<"workerAppendConversationMessages">,
+): Promise<{ updated: boolean; messageCount: number }> {
+  await requireWorker(ctx, args);
+  const { lease } = await requireHeldTurn(ctx, args);
+  const { messages } = args;
+  const before = await countAddedEntries(ctx, lease, messages.length);
+  const total = before + messages.length;
+  const isTooLong = messages.some(({ content }) => content.length > MAX_REPLY_CHARACTERS);
+  if (isTooLong || messages.length > MAX_ENTRIES_PER_CALL || total > MAX_ADDED_ENTRIES) {
+    throw agentFactoryError(
+      "output_too_large",
+      `A turn adds at most ${MAX_ENTRIES_PER_CALL} entries a call, ${MAX_ADDED_ENTRIES} in all, each of at most ${MAX_REPLY_CHARACTERS} characters.`,
+      { argument: "messages" },
+    );
+  }
+  const { conversationId, messageId, generation } = lease;
+  await addEntries(ctx, { conversationId, messageId, generation }, before, messages);
+  return { updated: messages.length > 0, messageCount: total };
 }
 
 async function withDownloadUrls(ctx: QueryCtx, payload: Payload): Promise<Payload> {
