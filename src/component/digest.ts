@@ -6,6 +6,12 @@ export async function sha256Hex(text: string): Promise<string> {
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** Hex of the SHA-256 that Convex keeps of a stored file: base64 in its file table, hex in what its documentation shows. */
+export function hexOfStoredDigest(digest: string): string {
+  if (/^[0-9a-f]{64}$/.test(digest)) return digest;
+  return Array.from(atob(digest), (character) => character.charCodeAt(0).toString(16).padStart(2, "0")).join("");
+}
+
 /** Compares two hex digests in time that does not depend on where they differ. */
 export function equalDigests(left: string, right: string): boolean {
   if (left.length !== right.length) return false;

@@ -25,6 +25,7 @@ export const snapshotTables = {
     expiresAt: v.optional(v.number()),
   })
     .index("by_conversation", ["conversationId"])
+    .index("by_storage", ["storageId"])
     .index("by_expiry", ["expiresAt"]),
 
   /** One row per conversation with a snapshot: the pointer that only a fenced commit moves, and only forward. */

@@ -1,8 +1,10 @@
 /** Takes snapshot uploads in: prepare, finalize, fail; the only writer of `snapshots` besides the pointer and the sweep. */
 import type { Infer } from "convex/values";
 import { agentFactoryError } from "../../shared/errors.js";
+import { shorten } from "../../shared/text.js";
 import { MAX_SNAPSHOT_BYTES, type vSnapshotReason } from "../../shared/worker-protocol.js";
-import type { Doc } from "../_generated/dataModel.js";
+import type { Doc, Id } from "../_generated/dataModel.js";
+import { hexOfStoredDigest } from "../digest.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
 import { findLane } from "../queue/head.js";
 import { leasesOfWorker } from "../queue/leases.js";
@@ -55,9 +57,14 @@ export async function finalizeUpload(ctx: MutationCtx, upload: Finalize): Promis
   if (storageId === null || file === null) throw snapshotRejected("The stored file does not exist. Upload it again.");
   if (snapshot.status === "ready" && snapshot.storageId === storageId) return true;
   if (snapshot.status !== "uploading") throw snapshotRejected(`Its upload is ${snapshot.status} already.`);
-  if (file.size !== upload.sizeBytes || file.size > MAX_SNAPSHOT_BYTES || hexOf(file.sha256) !== upload.sha256) {
+  if (
+    file.size !== upload.sizeBytes ||
+    file.size > MAX_SNAPSHOT_BYTES ||
+    hexOfStoredDigest(file.sha256) !== upload.sha256
+  ) {
     throw snapshotRejected("Size or checksum of the stored file differ from what was sent. Upload it again.");
   }
+  await requireUnusedFile(ctx, storageId);
   await requireNewestHolder(ctx, snapshot);
   const ready = { status: "ready" as const, storageId, sha256: upload.sha256, sizeBytes: upload.sizeBytes };
   await ctx.db.patch("snapshots", snapshot._id, ready);
@@ -72,7 +79,7 @@ export async function failUpload(
 ): Promise<boolean> {
   const snapshot = await requireOwnUpload(ctx, upload);
   if (snapshot.status !== "uploading") return false;
-  await ctx.db.patch("snapshots", snapshot._id, { status: "failed", error: error.slice(0, MAX_ERROR_CHARACTERS) });
+  await ctx.db.patch("snapshots", snapshot._id, { status: "failed", error: shorten(error, MAX_ERROR_CHARACTERS) });
   return true;
 }
 
@@ -84,6 +91,15 @@ async function requireOwnUpload(
   const snapshot = id === null ? null : await ctx.db.get("snapshots", id);
   if (snapshot === null || snapshot.workerId !== workerId) throw snapshotRejected("No such upload of this worker.");
   return snapshot;
+}
+
+/** A file belongs to one snapshot: it is deleted together with its row, and it is never another conversation's. */
+async function requireUnusedFile(ctx: QueryCtx, storageId: Id<"_storage">): Promise<void> {
+  const owner = await ctx.db
+    .query("snapshots")
+    .withIndex("by_storage", (range) => range.eq("storageId", storageId))
+    .first();
+  if (owner !== null) throw snapshotRejected("The stored file belongs to another snapshot. Upload it again.");
 }
 
 /**
@@ -110,9 +126,3 @@ async function requireNewestHolder(ctx: QueryCtx, request: Prepare): Promise<{ a
 
 /** The most conversations a worker may run at once, see `setScalingPolicy`. */
 const MAX_LEASES_OF_WORKER = 64;
-
-/** Convex describes stored files with a base64 digest; the worker sends hex. */
-function hexOf(digest: string): string {
-  if (/^[0-9a-f]{64}$/.test(digest)) return digest;
-  return Array.from(atob(digest), (character) => character.charCodeAt(0).toString(16).padStart(2, "0")).join("");
-}
