@@ -1,6 +1,6 @@
 /** Checks of arguments that validators cannot express: sizes, blanks, ranges. Each refusal names the argument and what would be right. */
 import { agentFactoryError } from "../shared/errors.js";
-import { MAX_IDENTIFIER_BYTES } from "../shared/payload.js";
+import { MAX_IDENTIFIER_BYTES, MAX_METADATA_BYTES, MAX_METADATA_ENTRIES } from "../shared/payload.js";
 
 const encoder = new TextEncoder();
 
@@ -26,7 +26,7 @@ export function requireTextWithin(argument: string, value: string, maxBytes: num
   if (bytes > maxBytes) {
     throw agentFactoryError(
       "invalid_argument",
-      `${argument} is ${bytes} bytes long; at most ${maxBytes} are accepted. Shorten it, or send it as an attachment.`,
+      `${argument} is ${bytes} bytes long; at most ${maxBytes} are accepted. Shorten it.`,
       { argument },
     );
   }
@@ -40,6 +40,20 @@ export function requireIntegerBetween(argument: string, value: number, min: numb
     });
   }
   return value;
+}
+
+/** Free-form key and value pairs: few and small, for they are copied into every view. */
+export function requireMetadata(argument: string, metadata: Record<string, string> | undefined): void {
+  if (metadata === undefined) return;
+  const entries = Object.keys(metadata).length;
+  if (entries > MAX_METADATA_ENTRIES) {
+    throw agentFactoryError(
+      "invalid_argument",
+      `${argument} has ${entries} entries; at most ${MAX_METADATA_ENTRIES} are accepted.`,
+      { argument },
+    );
+  }
+  requireTextWithin(argument, JSON.stringify(metadata), MAX_METADATA_BYTES);
 }
 
 /** A list's size: the caller's wish within 1 and `max`, or the default. */

@@ -9,6 +9,8 @@ export const MAX_METADATA_ENTRIES = 32;
 export const MAX_METADATA_BYTES = 8 * 1024;
 /** Telegram groups at most 10 files in one album; 16 leaves room for other channels. */
 export const MAX_ATTACHMENTS = 16;
+/** Names, types and ids of all attachments together; the files themselves are in storage. */
+export const MAX_ATTACHMENTS_BYTES = 32 * 1024;
 /** Identifiers end up in indexes and logs; 256 bytes is longer than any known provider's. */
 export const MAX_IDENTIFIER_BYTES = 256;
 

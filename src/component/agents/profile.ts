@@ -1,8 +1,9 @@
 /** Looks agents up and stores their profiles; the only writer of `agents`. */
 import { agentFactoryError } from "../../shared/errors.js";
+import { MAX_IDENTIFIER_BYTES, MAX_METADATA_BYTES } from "../../shared/payload.js";
 import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
-import { requireIdentifier, requireIntegerBetween } from "../validation.js";
+import { requireIdentifier, requireIntegerBetween, requireTextWithin } from "../validation.js";
 
 /** The pool agents run in unless they say otherwise. */
 export const DEFAULT_POOL_KEY = "default";
@@ -38,12 +39,15 @@ export async function requireEnabledAgent(ctx: QueryCtx, agentKey: string): Prom
 
 type Profile = Omit<Doc<"agents">, "_id" | "_creationTime" | "poolKey" | "updatedAt">;
 
-/** Creates or replaces the profile; returns the row's id. */
+/** Creates or replaces the profile; returns the row's id. @throws `invalid_argument` */
 export async function saveAgent(ctx: MutationCtx, profile: Profile): Promise<string> {
   requireIdentifier("agentKey", profile.agentKey);
   requireIdentifier("version", profile.version);
   requireIntegerBetween("secretsRef.length", profile.secretsRef.length, 0, MAX_SECRET_REFS);
   for (const secretRef of profile.secretsRef) requireIdentifier("secretsRef", secretRef);
+  requireTextWithin("displayName", profile.displayName ?? "", MAX_IDENTIFIER_BYTES);
+  requireTextWithin("botIdentity", profile.botIdentity ?? "", MAX_IDENTIFIER_BYTES);
+  requireTextWithin("bridgeConfig", JSON.stringify(profile.bridgeConfig ?? {}), MAX_METADATA_BYTES);
   const existing = await findAgent(ctx, profile.agentKey);
   const row = { ...profile, poolKey: existing?.poolKey ?? DEFAULT_POOL_KEY, updatedAt: Date.now() };
   if (existing === null) return await ctx.db.insert("agents", row);

@@ -11,13 +11,13 @@ import {
 } from "../../shared/views.js";
 import { DEFAULT_POOL_KEY } from "../agents/profile.js";
 import { mutation, query } from "../functions.js";
-import { activeBindings, bindingOfConversation, requireActiveBinding } from "../identity/bindings.js";
+import { bindingOfConversation, requireActiveBinding } from "../identity/bindings.js";
 import { enqueueMessage } from "../queue/enqueue.js";
 import { currentSnapshotView, listSnapshotViews } from "../snapshots/list.js";
 import { boundedLimit } from "../validation.js";
 import { conversationView, listQueueItems } from "./conversation.js";
 import { listWorkerViews } from "./fleet.js";
-import { canCreateNewAgent, findUserAgentView, listUserAgentViews, userAgentView } from "./userAgents.js";
+import { canCreateNewAgent, findActiveUserAgentView, findUserAgentView, listUserAgentViews } from "./userAgents.js";
 
 const DEFAULT_LIST = 50;
 const MAX_LIST = 200;
@@ -90,10 +90,7 @@ export const getUserAgent = query({
 export const getActiveUserAgent = query({
   args: { consumerUserId: v.string() },
   returns: v.union(vUserAgentView, v.null()),
-  handler: async (ctx, { consumerUserId }) => {
-    const [newest] = await activeBindings(ctx, consumerUserId, 1);
-    return newest === undefined ? null : await userAgentView(ctx, newest);
-  },
+  handler: async (ctx, { consumerUserId }) => await findActiveUserAgentView(ctx, consumerUserId),
 });
 
 export const getUserAgentsOverview = query({

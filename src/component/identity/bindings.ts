@@ -1,10 +1,10 @@
 /** Binds users to agents and resolves bindings; the only writer of `bindings`. */
 import { agentFactoryError } from "../../shared/errors.js";
 import type { BindingView } from "../../shared/views.js";
-import type { Doc } from "../_generated/dataModel.js";
+import type { Doc, Id } from "../_generated/dataModel.js";
 import { requireEnabledAgent } from "../agents/profile.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
-import { requireIdentifier } from "../validation.js";
+import { requireIdentifier, requireMetadata } from "../validation.js";
 
 /** Agents one user may be bound to at a time; also the bound of every list over them. */
 export const MAX_AGENTS_PER_USER = 50;
@@ -19,18 +19,23 @@ export type BindRequest = {
   metadata?: Record<string, string>;
 };
 
-/** Binds, or returns what is bound already; a revoked binding comes back with its old conversation. */
+/**
+ * Binds, or returns what is bound already; a revoked binding comes back with its old conversation.
+ *
+ * @throws `invalid_argument`, `agent_not_found`, `agent_disabled`
+ */
 export async function bind(ctx: MutationCtx, request: BindRequest): Promise<Doc<"bindings">> {
-  requireIdentifier("consumerUserId", request.consumerUserId);
-  await requireEnabledAgent(ctx, request.agentKey);
-  const existing = await findBinding(ctx, request.consumerUserId, request.agentKey);
-  if (existing?.status === "active") return existing;
-  const row = { ...request, status: "active" as const, boundAt: Date.now() };
-  if (existing !== null) {
-    await ctx.db.replace("bindings", existing._id, { ...row, conversationId: existing.conversationId });
-    return { ...existing, ...row };
+  const { consumerUserId, agentKey } = request;
+  requireIdentifier("consumerUserId", consumerUserId);
+  for (const name of ["botIdentity", "telegramUserId", "telegramChatId"] as const) {
+    const value = request[name];
+    if (value !== undefined) requireIdentifier(name, value);
   }
-  const active = await activeBindings(ctx, request.consumerUserId, MAX_AGENTS_PER_USER);
+  requireMetadata("metadata", request.metadata);
+  await requireEnabledAgent(ctx, agentKey);
+  const existing = await findBinding(ctx, consumerUserId, agentKey);
+  if (existing?.status === "active") return existing;
+  const active = await activeBindings(ctx, consumerUserId, MAX_AGENTS_PER_USER);
   if (active.length === MAX_AGENTS_PER_USER) {
     throw agentFactoryError(
       "invalid_argument",
@@ -38,12 +43,20 @@ export async function bind(ctx: MutationCtx, request: BindRequest): Promise<Doc<
       { argument: "consumerUserId" },
     );
   }
+  const row = { ...request, status: "active" as const, boundAt: Date.now() };
+  if (existing !== null) {
+    await ctx.db.replace("bindings", existing._id, { ...row, conversationId: existing.conversationId });
+    return await requireBinding(ctx, existing._id);
+  }
   const bindingId = await ctx.db.insert("bindings", { ...row, conversationId: "" });
   // Derived from the row's own id: unique for ever, and it tells nothing about the user.
-  const conversationId = `conversation:${bindingId}`;
-  await ctx.db.patch("bindings", bindingId, { conversationId });
+  await ctx.db.patch("bindings", bindingId, { conversationId: `conversation:${bindingId}` });
+  return await requireBinding(ctx, bindingId);
+}
+
+async function requireBinding(ctx: QueryCtx, bindingId: Id<"bindings">): Promise<Doc<"bindings">> {
   const binding = await ctx.db.get("bindings", bindingId);
-  if (binding === null) throw new Error(`Binding not found right after its insert: ${bindingId}`);
+  if (binding === null) throw new Error(`Binding not found right after it was written: ${bindingId}`);
   return binding;
 }
 
@@ -80,7 +93,7 @@ export async function activeBindings(ctx: QueryCtx, consumerUserId: string, limi
 export async function allBindings(ctx: QueryCtx, consumerUserId: string, limit: number) {
   return await ctx.db
     .query("bindings")
-    .withIndex("by_user_agent", (range) => range.eq("consumerUserId", consumerUserId))
+    .withIndex("by_user", (range) => range.eq("consumerUserId", consumerUserId))
     .order("desc")
     .take(limit);
 }

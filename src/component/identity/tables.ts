@@ -21,6 +21,7 @@ export const identityTables = {
     boundAt: v.number(),
     revokedAt: v.optional(v.number()),
   })
+    .index("by_user", ["consumerUserId", "boundAt"])
     .index("by_user_agent", ["consumerUserId", "agentKey"])
     .index("by_user_status", ["consumerUserId", "status", "boundAt"])
     .index("by_conversation", ["conversationId"]),

@@ -2,9 +2,8 @@
 import { agentFactoryError } from "../../shared/errors.js";
 import {
   MAX_ATTACHMENTS,
+  MAX_ATTACHMENTS_BYTES,
   MAX_MESSAGE_TEXT_BYTES,
-  MAX_METADATA_BYTES,
-  MAX_METADATA_ENTRIES,
   MAX_RAW_UPDATE_BYTES,
   type Payload,
 } from "../../shared/payload.js";
@@ -12,7 +11,7 @@ import type { Id } from "../_generated/dataModel.js";
 import { requireEnabledAgent } from "../agents/profile.js";
 import { ensureConversation } from "../conversations/transcript.js";
 import type { MutationCtx } from "../functions.js";
-import { requireIdentifier, requireIntegerBetween, requireTextWithin } from "../validation.js";
+import { requireIdentifier, requireIntegerBetween, requireMetadata, requireTextWithin } from "../validation.js";
 import { count } from "./counters.js";
 import { arrangeWakeUp, findLane, laneWithHead, readyDelta } from "./head.js";
 import { laneRank, laneShard, MAX_PRIORITY, MIN_PRIORITY } from "./lane.js";
@@ -41,10 +40,11 @@ export async function enqueueMessage(ctx: MutationCtx, request: EnqueueRequest):
   const now = Date.now();
   const { conversationId, agentKey, payload } = request;
   validateRequest(request, now);
-  const agent = await requireEnabledAgent(ctx, agentKey);
+  // Before everything that may have changed since: what was accepted once stays accepted.
   const duplicate = await findDelivery(ctx, agentKey, payload);
   if (duplicate !== null) return duplicate;
 
+  const agent = await requireEnabledAgent(ctx, agentKey);
   const lane = await findLane(ctx, conversationId);
   const owner = lane ?? (await ensureConversation(ctx, { conversationId, agentKey }));
   if (owner.agentKey !== agentKey) {
@@ -134,10 +134,10 @@ function validateRequest({ conversationId, agentKey, payload, ...options }: Enqu
   }
   requireTextWithin("payload.messageText", payload.messageText, MAX_MESSAGE_TEXT_BYTES);
   requireTextWithin("payload.rawUpdateJson", payload.rawUpdateJson ?? "", MAX_RAW_UPDATE_BYTES);
-  const metadata = payload.metadata ?? {};
-  requireIntegerBetween("payload.metadata entries", Object.keys(metadata).length, 0, MAX_METADATA_ENTRIES);
-  requireTextWithin("payload.metadata", JSON.stringify(metadata), MAX_METADATA_BYTES);
-  requireIntegerBetween("payload.attachments.length", (payload.attachments ?? []).length, 0, MAX_ATTACHMENTS);
+  requireMetadata("payload.metadata", payload.metadata);
+  const attachments = payload.attachments ?? [];
+  requireIntegerBetween("payload.attachments.length", attachments.length, 0, MAX_ATTACHMENTS);
+  requireTextWithin("payload.attachments", JSON.stringify(attachments), MAX_ATTACHMENTS_BYTES);
   if (options.priority !== undefined) requireIntegerBetween("priority", options.priority, MIN_PRIORITY, MAX_PRIORITY);
   if (options.maxAttempts !== undefined) requireIntegerBetween("maxAttempts", options.maxAttempts, 1, MAX_MAX_ATTEMPTS);
   if (options.scheduledFor !== undefined) {

@@ -4,7 +4,7 @@ import { agentFactoryError } from "../../shared/errors.js";
 import { vImportedSecret, vSecretStatus, type ImportedSecret } from "../../shared/reports.js";
 import { internal } from "../_generated/api.js";
 import { action, query } from "../functions.js";
-import { requireIdentifier, requireIntegerBetween, requireTextWithin } from "../validation.js";
+import { requireIdentifier, requireIntegerBetween, requireMetadata, requireTextWithin } from "../validation.js";
 import { seal } from "./envelope.js";
 import { requireEncryptionKey, tenantOfDeployment } from "./key.js";
 
@@ -32,6 +32,7 @@ export const importSecret = action({
       throw agentFactoryError("invalid_argument", "plaintextValue is empty.", { argument: "plaintextValue" });
     }
     requireTextWithin("plaintextValue", plaintextValue, MAX_SECRET_BYTES);
+    requireMetadata("metadata", metadata);
     const { key, keyId } = await requireEncryptionKey();
     for (let round = 0; round < MAX_VERSION_RACES; round++) {
       const current: { version: number } | null = await ctx.runQuery(internal.secrets.internal.sealedSecret, {
