@@ -6,9 +6,9 @@ import { readLiveWorkers, readStoppedWorkers } from "../workers/fleet.js";
 
 /** Live ones, oldest first, then the most recently stopped ones, `limit` in all. */
 export async function listWorkerViews(ctx: QueryCtx, poolKey: string, limit: number): Promise<WorkerView[]> {
-  const live = (await readLiveWorkers(ctx, poolKey)).slice(0, limit);
-  const views = live.map(({ worker, load, heartbeatAt }) => workerView(worker, load, heartbeatAt));
-  views.sort((left, right) => left.createdAt - right.createdAt);
+  const live = await readLiveWorkers(ctx, poolKey);
+  live.sort((left, right) => left.worker.createdAt - right.worker.createdAt);
+  const views = live.slice(0, limit).map(({ worker, load, heartbeatAt }) => workerView(worker, load, heartbeatAt));
   if (views.length >= limit) return views;
   const stopped = await readStoppedWorkers(ctx, limit - views.length);
   return [...views, ...stopped.map((worker) => workerView(worker, 0, null))];

@@ -1,26 +1,30 @@
 /** Says why a queued message is not running yet: the one sentence its sender wants to read. */
 import type { Doc } from "../_generated/dataModel.js";
 import type { QueryCtx } from "../functions.js";
+import { findHead } from "../queue/head.js";
 import { findRun } from "../pool/observe.js";
 
 export type WaitingReason = { kind: string; message: string };
 
-/** `null` for a message that is not waiting. The pool's problem, if any, comes before everything that is normal. */
+/** `null` for a message that is not waiting. The pool's problem, if any, comes before everything normal that the pool is part of. */
 export async function waitingReasons(
   ctx: QueryCtx,
   lane: Doc<"lanes"> | null,
   messages: Doc<"messages">[],
 ): Promise<(WaitingReason | null)[]> {
   const run = lane === null ? null : await findRun(ctx, lane.poolKey);
-  const head = messages.find(({ status }) => status === "queued" || status === "processing");
+  // A list may be filtered or cut, so what it starts with need not be what comes next.
+  const head = lane === null || lane.state === "leased" ? null : await findHead(ctx, lane.conversationId);
   return messages.map((message) => {
     if (lane === null || message.status !== "queued") return null;
-    if (message !== head) return { kind: "behind", message: "An earlier message of this conversation comes first." };
+    if (message._id !== head?._id)
+      return { kind: "behind", message: "An earlier message of this conversation comes first." };
+    const isScheduled = lane.state === "delayed" && message.attempts === 0;
+    if (isScheduled) return { kind: "scheduled", message: "It is scheduled for later." };
     if (run?.problem !== undefined) return { kind: run.problem.kind, message: run.problem.message };
-    if (lane.state === "delayed" && message.attempts > 0) {
+    if (lane.state === "delayed") {
       return { kind: "retrying", message: "The last try failed; it is tried again in a moment." };
     }
-    if (lane.state === "delayed") return { kind: "scheduled", message: "It is scheduled for later." };
     return { kind: "starting_worker", message: "A worker is about to take it." };
   });
 }
