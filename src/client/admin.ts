@@ -13,14 +13,7 @@ import {
   vSecretStatus,
   vVolumeDeletion,
 } from "../shared/reports.js";
-import {
-  vBindingView,
-  vPoolHealth,
-  vQueueItemView,
-  vQueueStats,
-  vSnapshotView,
-  vWorkerView,
-} from "../shared/views.js";
+import { vBindingView, vPoolHealth, vQueueItemView, vQueueStats, vSnapshotView, vWorkerView } from "../shared/views.js";
 import type { Authenticate } from "./auth.js";
 import { adminBuilders } from "./builders.js";
 
@@ -38,11 +31,15 @@ export const DEFAULT_AGENT = {
 };
 
 export function adminApi({ lib }: ComponentApi, authenticate: Authenticate) {
-  const admin = adminBuilders(authenticate);
+  const admin = adminBuilders(authenticate, {});
+  const ofAgent = adminBuilders(authenticate, { agentKey: v.string() });
+  const ofAnyAgent = adminBuilders(authenticate, { agentKey: v.optional(v.string()) });
+  const ofUserAgent = adminBuilders(authenticate, { consumerUserId: v.string(), agentKey: v.string() });
+  const ofConversation = adminBuilders(authenticate, { conversationId: v.string() });
+  const ofAgentConversation = adminBuilders(authenticate, { conversationId: v.string(), agentKey: v.string() });
   return {
-    configureAgent: admin.mutation("configureAgent")({
+    configureAgent: ofAgent.mutation("configureAgent")({
       args: {
-        agentKey: v.string(),
         version: v.string(),
         displayName: v.optional(v.string()),
         secretsRef: v.array(v.string()),
@@ -56,15 +53,13 @@ export function adminApi({ lib }: ComponentApi, authenticate: Authenticate) {
       returns: v.string(),
       handler: async (ctx) => await ctx.runMutation(lib.configureAgent, DEFAULT_AGENT),
     }),
-    bindUserAgent: admin.mutation("bindUserAgent")({
-      args: { consumerUserId: v.string(), agentKey: v.string(), source: v.optional(bindingSource), metadata },
+    bindUserAgent: ofUserAgent.mutation("bindUserAgent")({
+      args: { source: v.optional(bindingSource), metadata },
       returns: vBindingView,
       handler: async (ctx, args) => await ctx.runMutation(lib.bindUserAgent, args),
     }),
-    enqueue: admin.mutation("enqueue")({
+    enqueue: ofAgentConversation.mutation("enqueue")({
       args: {
-        conversationId: v.string(),
-        agentKey: v.string(),
         payload: vPayload,
         priority: v.optional(v.number()),
         scheduledFor: v.optional(v.number()),
@@ -96,13 +91,13 @@ export function adminApi({ lib }: ComponentApi, authenticate: Authenticate) {
       ),
       handler: async (ctx, args) => await ctx.runQuery(lib.listJobsByStatus, args),
     }),
-    listQueueItemsForConversation: admin.query("listQueueItemsForConversation")({
-      args: { conversationId: v.string(), limit },
+    listQueueItemsForConversation: ofConversation.query("listQueueItemsForConversation")({
+      args: { limit },
       returns: v.array(vQueueItemView),
       handler: async (ctx, args) => await ctx.runQuery(lib.listQueueItemsForConversation, args),
     }),
-    listSnapshotsForConversation: admin.query("listSnapshotsForConversation")({
-      args: { conversationId: v.string(), limit },
+    listSnapshotsForConversation: ofConversation.query("listSnapshotsForConversation")({
+      args: { limit },
       returns: v.array(vSnapshotView),
       handler: async (ctx, args) => await ctx.runQuery(lib.listSnapshotsForConversation, args),
     }),
@@ -176,8 +171,8 @@ export function adminApi({ lib }: ComponentApi, authenticate: Authenticate) {
       returns: v.array(vSecretStatus),
       handler: async (ctx, args) => await ctx.runQuery(lib.secretStatus, args),
     }),
-    getRequiredSecretRefs: admin.query("getRequiredSecretRefs")({
-      args: { agentKey: v.optional(v.string()) },
+    getRequiredSecretRefs: ofAnyAgent.query("getRequiredSecretRefs")({
+      args: {},
       returns: vRequiredSecretRefs,
       handler: async (ctx, args) => await ctx.runQuery(lib.getRequiredSecretRefs, args),
     }),

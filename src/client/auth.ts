@@ -8,9 +8,10 @@ export type Operation = {
   name: string;
   audience: "user" | "admin";
   access: "read" | "write";
-  consumerUserId?: string;
-  agentKey?: string;
-  conversationId?: string;
+  /** What it is about; absent where the function is not about one, or was not told which. */
+  consumerUserId?: string | undefined;
+  agentKey?: string | undefined;
+  conversationId?: string | undefined;
 };
 
 /** What `auth` found out about the caller. */
@@ -24,16 +25,17 @@ export type Authenticate = (ctx: AuthCtx, operation: Operation) => Promise<Calle
 
 /** @throws `unauthorized` when nobody is signed in; the app's own error never reaches the client */
 async function requireCaller(authenticate: Authenticate, ctx: AuthCtx, operation: Operation): Promise<Caller> {
-  let caller: Caller | null = null;
+  // The app's code may be JavaScript: only what certainly names somebody counts, and only `true` is an administrator.
+  let caller: { userId?: unknown; isAdmin?: unknown } | null | undefined;
   try {
     caller = await authenticate(ctx, operation);
   } catch {
     // A check that cannot answer has not said yes.
   }
-  if (caller === null || caller.userId === "") {
+  if (caller == null || typeof caller.userId !== "string" || caller.userId === "") {
     throw agentFactoryError("unauthorized", "Sign in first: this call is for signed-in users.");
   }
-  return caller;
+  return { userId: caller.userId, isAdmin: caller.isAdmin === true };
 }
 
 /** @throws `unauthorized`, `forbidden` */

@@ -1,18 +1,25 @@
 /** Function builders per audience: each checks the caller before the handler runs, so that no function can forget to. */
 import { actionGeneric, mutationGeneric, queryGeneric } from "convex/server";
-import { v } from "convex/values";
+import { v, type ObjectType, type PropertyValidators, type VString } from "convex/values";
 import { customAction, customMutation, customQuery } from "convex-helpers/server/customFunctions";
 import { requireAdmin, requireOwner, type AuthCtx, type Authenticate, type Operation } from "./auth.js";
 
 type Access = Operation["access"];
 
-/** For administrators. */
-export function adminBuilders(authenticate: Authenticate) {
+/** What an operation may be about, as arguments; `auth` is told their values. */
+type Target = {
+  consumerUserId?: VString;
+  agentKey?: VString | VString<string | undefined, "optional">;
+  conversationId?: VString;
+};
+
+/** For administrators; `target` names what the functions are about and becomes part of their arguments. */
+export function adminBuilders<T extends Target & PropertyValidators>(authenticate: Authenticate, target: T) {
   const guarded = (name: string, access: Access) => ({
-    args: {},
-    input: async (ctx: AuthCtx) => {
-      await requireAdmin(authenticate, ctx, { name, access });
-      return { ctx: {}, args: {} };
+    args: target,
+    input: async (ctx: AuthCtx, about: ObjectType<T>) => {
+      await requireAdmin(authenticate, ctx, { name, access, ...about });
+      return { ctx: {}, args: about };
     },
   });
   return {
