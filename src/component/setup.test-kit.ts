@@ -11,7 +11,8 @@ import type { MutationCtx } from "./functions.js";
 import { createLogger } from "./logging.js";
 import schema from "./schema.js";
 
-type TestedComponent = ComponentApi & Pick<typeof internal, "queue" | "pool" | "conversations" | "retention" | "secrets">;
+type TestedComponent = ComponentApi &
+  Pick<typeof internal, "queue" | "pool" | "conversations" | "retention" | "secrets">;
 
 // References are made by name at run time; the name is the one `register` uses.
 export const component = (componentsGeneric() as unknown as { agentFactory: TestedComponent }).agentFactory;

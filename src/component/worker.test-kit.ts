@@ -26,7 +26,14 @@ export async function spawnWorker(t: Harness, { policy, workerId = `w${String(++
   const { leaseDurationMs, runTimeoutMs, ...rest } = { ...DEFAULT_SCALING_POLICY, ...policy };
   await inComponent(t, async (ctx) => {
     const identity = { workerId, poolKey: "default", generation: 1, machineName: `default-${workerId}-g1` };
-    const place = { appName: "test", image: "test", credentialHash, leaseDurationMs, runTimeoutMs };
+    const place = {
+      providerKind: "local" as const,
+      appName: "test",
+      image: "test",
+      credentialHash,
+      leaseDurationMs,
+      runTimeoutMs,
+    };
     const whole = { ...rest, leaseDurationMs, runTimeoutMs };
     await recordSpawn(ctx, { ...identity, ...place, statusReason: "A test wants it." }, whole);
   });
@@ -94,8 +101,7 @@ export function workerWith(t: Harness, credentials: { workerId: string; workerTo
       await t.action(
         async (ctx) => await ctx.runQuery(lib.workerConversationHasQueued, { ...credentials, conversationId }),
       ),
-    controlState: async () =>
-      await t.action(async (ctx) => await ctx.runQuery(lib.getWorkerControlState, credentials)),
+    controlState: async () => await t.action(async (ctx) => await ctx.runQuery(lib.getWorkerControlState, credentials)),
     rotate: async (newWorkerToken: string) =>
       await t.action(async (ctx) => await ctx.runMutation(lib.rotateWorkerToken, { ...credentials, newWorkerToken })),
     prepareUpload: async (request: UploadRequest) =>
