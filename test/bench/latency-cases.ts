@@ -85,12 +85,13 @@ async function measureFloor(silent: Conversation): Promise<number> {
 
 type MeasuredTurn = { claimedMs: number; firstEventMs: number; lagsMs: number[] };
 
-/** From calling the mutation to seeing the message run, from there to its first word, and how far the view lags behind. */
+/** From calling the mutation to seeing the message run, from there to its first event, and how far the view lags behind. */
 async function measureTurn(conversation: Conversation, text: string): Promise<MeasuredTurn> {
   const answers = (await conversation.view()).contextHistory.length;
   const startedAt = performance.now();
   let claimedAt = 0;
   let firstEventAt = 0;
+  let firstWordsAt = 0;
   let firstWords = 0;
   const lagsMs: number[] = [];
   let streamed = "";
@@ -98,15 +99,16 @@ async function measureTurn(conversation: Conversation, text: string): Promise<Me
     const now = performance.now();
     const live = view.liveTurn;
     if (live !== null) claimedAt ||= now;
+    if (live !== null && (live.text !== "" || live.toolCalls.length > 0)) firstEventAt ||= now;
     if (live !== null && live.text !== "" && live.text !== streamed) {
       streamed = live.text;
       const words = streamed.trim().split(/\s+/).length;
-      if (firstEventAt === 0) {
-        firstEventAt = now;
+      if (firstWordsAt === 0) {
+        firstWordsAt = now;
         firstWords = words;
       } else {
         // The runtime pauses after each word: this is when the newest one could have been seen at the earliest.
-        lagsMs.push(Math.max(0, now - firstEventAt - (words - firstWords) * WORD_DELAY_MS));
+        lagsMs.push(Math.max(0, now - firstWordsAt - (words - firstWords) * WORD_DELAY_MS));
       }
     }
     return view.contextHistory.length > answers && view.queueItems.length === 0;
