@@ -32,7 +32,7 @@ export async function requestCapacity(
   const heldUntil = options.anew === true ? 0 : (row?.heldUntil ?? 0);
   const change = await schedule(ctx, poolKey, row, Math.max(wantedAt, heldUntil));
   if (change === null) return;
-  if (row === null) await ctx.db.insert("capacityRequests", { poolKey, lastStartedAt: 0, ...change });
+  if (row === null) await ctx.db.insert("capacityRequests", { poolKey, ...change });
   else await ctx.db.patch("capacityRequests", row._id, change);
 }
 
@@ -95,5 +95,6 @@ async function schedule(ctx: MutationCtx, poolKey: string, known: Request | null
   if (isAhead && known.scheduledAt !== undefined && known.scheduledAt <= at) return null;
   if (isAhead && known.scheduledId !== undefined) await ctx.scheduler.cancel(known.scheduledId);
   const scheduledId = await ctx.scheduler.runAt(at, internal.pool.internal.reconcile, { poolKey });
-  return { scheduledAt: at, scheduledId };
+  // A run that was due counts as begun from now on: this row is about to forget when it was.
+  return { scheduledAt: at, scheduledId, lastStartedAt: lastRun };
 }
