@@ -1,37 +1,40 @@
 /** The typed errors every audience can handle, and the guard that recognizes them on the other side of a call. */
 import { ConvexError } from "convex/values";
 
+const ERROR_KINDS = [
+  "unauthorized",
+  "forbidden",
+  "invalid_argument",
+  "not_found",
+  "agent_not_found",
+  "agent_disabled",
+  "binding_not_found",
+  "conversation_mismatch",
+  "encryption_key_missing",
+  "encryption_key_invalid",
+  "secret_missing",
+  "secret_unreadable",
+  "provider_config_missing",
+  "provider_unauthorized",
+  "provider_unreachable",
+  "provider_rejected",
+  "provider_no_capacity",
+  "machine_stuck",
+  "worker_rejected",
+  "enrollment_rejected",
+  "lease_lost",
+  "already_completed",
+  "snapshot_rejected",
+  "output_gap",
+  "output_too_large",
+] as const;
+
 /**
  * What went wrong, as a stable name a program can branch on.
  *
  * The message that comes with a kind is for people: it says what happened and what to do about it.
  */
-export type AgentFactoryErrorKind =
-  | "unauthorized"
-  | "forbidden"
-  | "invalid_argument"
-  | "not_found"
-  | "agent_not_found"
-  | "agent_disabled"
-  | "binding_not_found"
-  | "conversation_mismatch"
-  | "encryption_key_missing"
-  | "encryption_key_invalid"
-  | "secret_missing"
-  | "secret_unreadable"
-  | "provider_config_missing"
-  | "provider_unauthorized"
-  | "provider_unreachable"
-  | "provider_rejected"
-  | "provider_no_capacity"
-  | "machine_stuck"
-  | "worker_rejected"
-  | "enrollment_rejected"
-  | "lease_lost"
-  | "already_completed"
-  | "snapshot_rejected"
-  | "output_gap"
-  | "output_too_large";
+export type AgentFactoryErrorKind = (typeof ERROR_KINDS)[number];
 
 /** The data of a {@link ConvexError} thrown by this package. */
 export type AgentFactoryErrorData = {
@@ -62,5 +65,5 @@ export function isAgentFactoryError(
   if (!(error instanceof ConvexError)) return false;
   const data: unknown = error.data;
   if (typeof data !== "object" || data === null || !("kind" in data) || !("message" in data)) return false;
-  return kind === undefined ? typeof data.kind === "string" : data.kind === kind;
+  return kind === undefined ? ERROR_KINDS.some((known) => known === data.kind) : data.kind === kind;
 }
