@@ -88,14 +88,17 @@ function spares(available: PlannedWorker[], demand: Demand, { policy }: PlanInpu
   );
 }
 
+/** What there is of places: free ones, workers above the limit, places about to become free, and workers just asked for. */
+type Places = { room: number; surplus: number; leaving: number; spawned: number };
+
 /**
  * Idle workers go after their time-out; sooner when the pool is full and others wait for their place, or when it is larger
- * than it may be. `leaving` places become free by themselves.
+ * than it may be.
  */
 export function drains(
   demand: Demand,
   usable: PlannedWorker[],
-  { room, leaving }: { room: number; leaving: number },
+  { room, surplus, leaving, spawned }: Places,
   input: PlanInput,
 ): PlanAction[] {
   const { now, policy } = input;
@@ -103,7 +106,6 @@ export function drains(
   const idle = usable
     .filter(({ status, load }) => status === "active" && load === 0)
     .sort((left, right) => left.lastActiveAt - right.lastActiveAt);
-  const surplus = Math.max(0, input.workers.length - policy.maxWorkers);
   const blocked = Math.max(0, demand.uncovered - room);
   // Places that are about to become free count, or every run would push out one more.
   const toFree = Math.max(0, surplus + Math.min(blocked, policy.spawnStep) - leaving);
@@ -116,7 +118,7 @@ export function drains(
   const actions = evicted.map(({ workerId }): PlanAction => {
     return { kind: "drain", workerId, reason: "It is idle and its place is needed." };
   });
-  let beyondMinimum = available.length - evicted.length - policy.minWorkers;
+  let beyondMinimum = available.length + spawned - evicted.length - policy.minWorkers;
   const reserve = new Set(spares(available, demand, input).map(({ workerId }) => workerId));
   for (const { workerId } of evicted) reserve.delete(workerId);
   for (const worker of idle) {

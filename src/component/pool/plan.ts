@@ -12,14 +12,11 @@ import type { PlanAction, PlanInput, PlannedWorker, SeenMachine } from "./situat
 export const LOOK_AGAIN_MS = 10_000;
 
 export function plan(input: PlanInput): PlanAction[] {
-  const { actions, usable, room, leaving } = consider(input);
+  const { repairs, usable, ...places } = consider(input);
   const demand = assignDemand(usable, input);
-  return [
-    ...actions,
-    ...spawns(demand, usable, room, input),
-    ...drains(demand, usable, { room, leaving }, input),
-    ...orphans(input),
-  ];
+  const spawned = spawns(demand, usable, places.room, input);
+  const drained = drains(demand, usable, { ...places, spawned: spawned.length }, input);
+  return [...repairs, ...spawned, ...drained, ...orphans(input)];
 }
 
 /** True while messages wait for a place in a pool that has none: the next idle worker must then make way at once. */
@@ -35,13 +32,19 @@ function consider(input: PlanInput) {
     return { worker, action: repair(worker, byName.get(worker.machineName) ?? null, input) };
   });
   const isGoing = ({ worker, action }: (typeof settled)[number]) =>
-    worker.status === "draining" || worker.status === "stopping" || action?.kind === "fence";
+    action?.kind !== "forget" &&
+    (worker.status === "draining" || worker.status === "stopping" || action?.kind === "fence");
+  const remaining = settled.filter(({ action }) => action?.kind !== "forget").length;
   return {
-    actions: settled.flatMap(({ action }) => action ?? []),
+    repairs: settled.flatMap(({ action }) => action ?? []),
     usable: settled
       .filter(({ worker, action }) => (action === null || action.kind === "adopt") && !isSilent(worker, input.now))
       .map(({ worker }) => worker),
-    room: Math.max(0, input.policy.maxWorkers - input.workers.length),
+    /** Places that are free. */
+    room: Math.max(0, input.policy.maxWorkers - remaining),
+    /** Workers above the limit. */
+    surplus: Math.max(0, remaining - input.policy.maxWorkers),
+    /** Workers whose places become free by themselves. */
     leaving: settled.filter(isGoing).length,
   };
 }
@@ -74,7 +77,8 @@ export function nextDeadline(input: PlanInput): number | null {
 
 function workerDeadlines(worker: PlannedWorker, machine: SeenMachine | null, { now, policy }: PlanInput): number[] {
   const deadlines: number[] = [];
-  if (worker.machineId === null) deadlines.push(now + LOOK_AGAIN_MS);
+  const isStillAppearing = worker.machineId === null && now < worker.statusSince + VANISHED_MS;
+  if (isStillAppearing) deadlines.push(now + LOOK_AGAIN_MS);
   switch (worker.status) {
     case "starting":
       deadlines.push(worker.createdAt + policy.bootDeadlineMs);
@@ -84,7 +88,7 @@ function workerDeadlines(worker: PlannedWorker, machine: SeenMachine | null, { n
       deadlines.push(worker.statusSince + policy.drainDeadlineMs);
       break;
     case "stopping":
-      deadlines.push(worker.machineId === null ? worker.statusSince + VANISHED_MS : worker.destroyAt);
+      deadlines.push(isStillAppearing && machine === null ? worker.statusSince + VANISHED_MS : worker.destroyAt);
       break;
     case "active":
       if (worker.load === 0) deadlines.push(idleSince(worker) + policy.idleTimeoutMs);

@@ -97,7 +97,11 @@ async function applyAction(ctx: MutationCtx, action: PlanAction, scene: Scene): 
   }
   const { workerId, reason } = action;
   const planned = scene.observation.workers.find((worker) => worker.workerId === workerId);
-  if (planned === undefined || !(await isAsPlanned(ctx, action, planned))) return null;
+  if (planned === undefined || !(await isAsPlanned(ctx, action, planned))) {
+    // The place that this would have freed is one that the plan may have counted on.
+    if (action.kind === "forget") scene.tickets.pop();
+    return null;
+  }
   switch (action.kind) {
     case "adopt":
       await recordMachine(ctx, workerId, { machineId: action.machineId, region: action.region });
@@ -123,6 +127,7 @@ async function isAsPlanned(ctx: MutationCtx, action: PlanAction, planned: Planne
   if (fresh === null || fresh.worker.status !== planned.status) return false;
   if (action.kind === "drain") return fresh.load === 0;
   if (action.kind === "fence") return fresh.heartbeatExpiresAt === planned.heartbeatExpiresAt;
+  if (action.kind === "forget") return fresh.worker.machineId === undefined;
   return true;
 }
 
