@@ -5,6 +5,7 @@ import { api } from "../../example/convex/_generated/api.js";
 import { newVisitor, type Visitor } from "./browser.js";
 import { ChatPage } from "./chat-page.js";
 import { startConsoleSystem, type ConsoleSystem } from "./console-system.js";
+import { describeFailure } from "./diagnosis.js";
 import { FleetPage } from "./fleet-page.js";
 import { keepPicture, pictureOfChat, pictureOfFleet } from "./pictures.js";
 
@@ -26,7 +27,10 @@ beforeAll(async () => {
   return async () => await system.close();
 });
 
-afterEach(() => {
+afterEach(async ({ task }) => {
+  if (task.result?.state === "fail") {
+    process.stderr.write(`${await describeFailure(system, { alice, bob })}\n`);
+  }
   expect(alice.errors).toEqual([]);
   expect(bob.errors).toEqual([]);
 });
@@ -63,20 +67,22 @@ describe("the chat", () => {
     await aliceChat.field.fill("");
   });
 
-  it("stays at the newest message while the conversation grows, unless one scrolls up to read", async () => {
-    for (const note of ["the hall has 40 seats", "the tickets are sold out"])
-      await aliceChat.ask(`Remember that ${note}`);
+  it("stays at the newest message, lets one read further up in peace, and returns when one writes", async () => {
+    await aliceChat.ask("Remember that the hall has 40 seats");
+    await aliceChat.ask("Remember that the tickets are sold out");
     await aliceChat.send("List my notes");
     await aliceChat.liveText.waitFor();
-    await expect.poll(() => aliceChat.distanceFromEnd()).toBeLessThan(30);
-    await aliceChat.replyAfter(4);
     await expect.poll(() => aliceChat.distanceFromEnd()).toBeLessThan(30);
     await aliceChat.conversation.hover();
     await alice.page.mouse.wheel(0, -2_000);
     await expect.poll(() => aliceChat.distanceFromEnd()).toBeGreaterThan(100);
-    await aliceChat.ask("What do you know about tickets?");
+    await aliceChat.replyAfter(4);
     expect(await aliceChat.distanceFromEnd()).toBeGreaterThan(100);
     await alice.page.getByRole("button", { name: "Go to the newest message" }).click();
+    await expect.poll(() => aliceChat.distanceFromEnd()).toBeLessThan(30);
+    await alice.page.mouse.wheel(0, -2_000);
+    await expect.poll(() => aliceChat.distanceFromEnd()).toBeGreaterThan(100);
+    await aliceChat.ask("What do you know about tickets?");
     await expect.poll(() => aliceChat.distanceFromEnd()).toBeLessThan(30);
   });
 

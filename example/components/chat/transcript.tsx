@@ -1,5 +1,6 @@
 "use client";
 /** Everything said so far, what is being said and what waits, oldest first, kept at its end while one reads there. */
+import { useEffect } from "react";
 import { buildTimeline } from "../../lib/timeline";
 import type { ConversationView } from "../../lib/views";
 import { formatClock } from "../../lib/format";
@@ -9,6 +10,7 @@ import { Entry } from "./entry";
 import { QueuedMessage } from "./queued-message";
 import { RunningTurn } from "./running-turn";
 import { Speaker } from "./speaker";
+import { isUnconfirmed } from "./use-send-message";
 import { useStickToEnd } from "./use-stick-to-end";
 
 export function Transcript({
@@ -23,6 +25,11 @@ export function Transcript({
 }) {
   const now = useNow();
   const { scroller, content, isAtEnd, scrollToEnd } = useStickToEnd();
+  // Whoever sends a message wants to see it, wherever they were reading.
+  const justSent = view.queueItems.findLast(isUnconfirmed)?._id;
+  useEffect(() => {
+    if (justSent !== undefined) scrollToEnd();
+  }, [justSent, scrollToEnd]);
   const timeline = buildTimeline(view.contextHistory);
   const lastReply = view.contextHistory.findLast((entry) => entry.role === "assistant");
   return (

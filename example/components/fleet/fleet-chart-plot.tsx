@@ -6,6 +6,7 @@ import { FLEET_SERIES } from "./fleet-series";
 
 const TICK = { fill: "var(--ink-faint)", fontSize: 11 };
 const TICKS = 5;
+const MAX_COUNT_STEPS = 4;
 /** A young series fills the width of one minute instead of hiding at its edge. */
 const SHORTEST_SPAN_MS = 60_000;
 
@@ -17,6 +18,9 @@ export function FleetChartPlot({ samples }: { samples: readonly FleetSample[] })
   const oldest = samples[0]?.at ?? 0;
   const span = Math.min(SAMPLE_WINDOW_MS, Math.max(SHORTEST_SPAN_MS, newest - oldest));
   const ticks = Array.from({ length: TICKS }, (_, index) => newest - span + (span * index) / (TICKS - 1));
+  const counts = countTicks(
+    Math.max(...samples.flatMap(({ machines, processing, queued }) => [machines, processing, queued])),
+  );
   const [machines, ...lines] = FLEET_SERIES;
   return (
     <ResponsiveContainer width="100%" height="100%">
@@ -37,7 +41,8 @@ export function FleetChartPlot({ samples }: { samples: readonly FleetSample[] })
         />
         <YAxis
           allowDecimals={false}
-          domain={[0, (highest: number) => Math.max(2, highest + 1)]}
+          domain={[0, counts.at(-1) ?? 0]}
+          ticks={counts}
           tick={TICK}
           tickLine={false}
           axisLine={false}
@@ -72,6 +77,13 @@ export function FleetChartPlot({ samples }: { samples: readonly FleetSample[] })
       </ComposedChart>
     </ResponsiveContainer>
   );
+}
+
+/** Whole numbers at even steps, from 0 to at least 2 and at least `highest`. */
+function countTicks(highest: number): number[] {
+  const top = Math.max(2, highest);
+  const step = Math.ceil(top / MAX_COUNT_STEPS);
+  return Array.from({ length: Math.ceil(top / step) + 1 }, (_, index) => index * step);
 }
 
 function formatTime(at: number): string {
