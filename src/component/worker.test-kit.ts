@@ -55,21 +55,17 @@ export type StartedWorker = Awaited<ReturnType<typeof startWorker>>;
 /** The calls of whoever holds these credentials. */
 export function workerWith(t: Harness, credentials: { workerId: string; workerToken: string }) {
   const of = ({ messageId, leaseId, generation }: Claimed) => ({ ...credentials, messageId, leaseId, generation });
+  const claim = async (conversationId?: string): Promise<Claim | null> => {
+    const where = conversationId === undefined ? {} : { conversationId };
+    return await t.action(async (ctx) => await ctx.runMutation(lib.claim, { ...credentials, ...where }));
+  };
   return {
     credentials,
     workerId: credentials.workerId,
-    claim: async (conversationId?: string) =>
-      await t.action(
-        async (ctx) =>
-          await ctx.runMutation(lib.claim, {
-            ...credentials,
-            ...(conversationId === undefined ? {} : { conversationId }),
-          }),
-      ),
+    claim,
     /** For tests in which there is something to claim. */
     mustClaim: async (conversationId?: string): Promise<Claim> => {
-      const where = conversationId === undefined ? {} : { conversationId };
-      const claimed = await t.action(async (ctx) => await ctx.runMutation(lib.claim, { ...credentials, ...where }));
+      const claimed = await claim(conversationId);
       if (claimed === null) throw new Error("There was nothing to claim.");
       return claimed;
     },
