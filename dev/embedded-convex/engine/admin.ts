@@ -1,7 +1,8 @@
 /** What tests, benches and the admin endpoints may do beyond calling functions: look into tables, fill them, measure. */
 import { convexToJson, jsonToConvex, type JSONValue, type Value } from "convex/values";
 import { callByKind } from "./call-function.js";
-import { databaseOf, type ConvexTestInternals, type TransactionMetric } from "./convex-test-internals.js";
+import { databaseOf } from "./convex-test-internals.js";
+import type { ConvexTestInternals, Database, TransactionMetric } from "./convex-test-types.js";
 import type { FunctionRegistry } from "./functions.js";
 import type { LoadedInstance } from "./instance-modules.js";
 import { splitTableKey, tableKey } from "./read-sets.js";
@@ -34,6 +35,16 @@ export function readTable(
   const documents = tables.of(tableKey(componentPath, table)).firstByCreation(limit, order);
   // `undefined` fields of a stored document are left out by the encoding.
   return documents.map((document) => convexToJson(document as Record<string, Value>));
+}
+
+/** What transactions leave open; nothing, between calls. */
+export function countOpen({ global }: ConvexTestInternals): { openQueries: number; openTransactionLayers: number } {
+  const databases = Object.values(global.components).map(({ db }) => db);
+  const sum = (count: (db: Database) => number): number => databases.reduce((total, db) => total + count(db), 0);
+  return {
+    openQueries: sum((db) => Object.keys(db._queryResults).length),
+    openTransactionLayers: sum((db) => db._writes.length),
+  };
 }
 
 /** Inserts documents in bulk, checked against the schema but not against a transaction's limits. */

@@ -1,6 +1,6 @@
 /** Calls one function for a client, and packs what came of it into a {@link CallResult}. */
 import { convexToJson, jsonToConvex, type JSONValue, type Value } from "convex/values";
-import type { Accessor, FunctionPath } from "./convex-test-internals.js";
+import type { Accessor, FunctionPath } from "./convex-test-types.js";
 import { checkTransfer } from "./document-limits.js";
 import { describeFailure } from "./function-errors.js";
 import { normalizeFunctionPath, type FunctionRegistry } from "./functions.js";

@@ -1,6 +1,7 @@
 /** Follows every top-level transaction of convex-test: what it is about to write, and that it was committed. */
 import { CommitTsPlaceholder, type Value } from "convex/values";
-import type { ConvexTestInternals, Database, Document } from "./convex-test-internals.js";
+import { databaseOf } from "./convex-test-internals.js";
+import type { ConvexTestInternals, Document } from "./convex-test-types.js";
 import { tableKey, tableOfId, type DocumentChange } from "./read-sets.js";
 import type { Invocation, InvocationStorage } from "./invocation.js";
 
@@ -21,12 +22,13 @@ export interface CommitHooks {
 
 /** Puts the hooks into the transaction manager of one `convexTest()`. */
 export function installCommitHooks(
-  { global }: ConvexTestInternals,
+  internals: ConvexTestInternals,
   invocations: InvocationStorage,
   hooks: CommitHooks,
 ): void {
+  const { global } = internals;
   const manager = global.transactionManager;
-  const root = databaseOf(global.components, "");
+  const root = databaseOf(internals, "");
   const begin = manager.begin.bind(manager);
   const commit = manager.commit.bind(manager);
   const rollback = manager.rollback.bind(manager);
@@ -64,12 +66,6 @@ export function installCommitHooks(
     pending = null;
     hooks.afterTransaction();
   };
-}
-
-function databaseOf(components: ConvexTestInternals["global"]["components"], path: string): Database {
-  const component = components[path];
-  if (component === undefined) throw new Error(`Component "${path}" is not registered`);
-  return component.db;
 }
 
 function collectChanges(components: ConvexTestInternals["global"]["components"], ts: bigint): PendingCommit {

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { convexToJson } from "convex/values";
 import { substitute, type PendingCommit } from "./commits.js";
-import type { Database } from "./convex-test-internals.js";
+import type { Database } from "./convex-test-types.js";
 import { DataDirectory } from "./data-directory.js";
 import type { Invocation } from "./invocation.js";
 import { splitTableKey, tableKey, tableOfId } from "./read-sets.js";

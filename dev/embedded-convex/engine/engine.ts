@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { loadAppDefinition } from "../definition/load.js";
-import { listTables, measure, readTable, seed } from "./admin.js";
+import { countOpen, listTables, measure, readTable, seed } from "./admin.js";
 import { loadAuthConfig } from "./auth-config.js";
 import { Calls } from "./calls.js";
 import { Clock } from "./clock.js";
@@ -36,6 +36,9 @@ import { StoredFiles } from "./stored-files.js";
 import { installSyscalls } from "./syscalls.js";
 import type { EmbeddedEngine, EngineOptions } from "./types.js";
 import { UploadTokens } from "./upload-tokens.js";
+
+/** Tables whose rows have a meaning to the engine. */
+const FOLLOWED_TABLES = new Set(["_storage", JOBS_TABLE]);
 
 /**
  * Opens the deployment in `options.dataDirectory`, as the last process left it, with the functions as they are now.
@@ -76,7 +79,18 @@ async function assemble(
   const definition = options.definition ?? (await loadAppDefinition(projectDirectory));
   const { tables, variables } = state;
   const builtIn = { CONVEX_CLOUD_URL: cloudUrl, CONVEX_SITE_URL: siteUrl };
-  const surroundings = { projectDirectory, definition, variables, builtIn, invocations, scratchDirectory, clock, log };
+  const { transactionTimeoutMs } = options;
+  const surroundings = {
+    projectDirectory,
+    definition,
+    variables,
+    builtIn,
+    invocations,
+    scratchDirectory,
+    clock,
+    log,
+    transactionTimeoutMs,
+  };
   const { internals, instances, functions, guard } = await loadApp(surroundings);
   const app = instances.get("");
   if (app === undefined) throw new Error("The app's definition has no root.");
@@ -110,6 +124,7 @@ async function assemble(
     retention.apply(componentPath, change);
   };
   for (const [key, { documents }] of tables.entries()) {
+    if (!FOLLOWED_TABLES.has(splitTableKey(key).table)) continue;
     for (const [id, document] of documents) follow(key, { id, before: null, after: document });
   }
   await files.removeAllBut(storedFiles.names());
@@ -184,6 +199,7 @@ async function assemble(
     measure: async (path, name, args) => await calls.track(() => measure(internals, functions, path, name, args)),
     seed: async (path, table, documents) => await calls.track(() => seed(internals, path, table, documents)),
     advanceClock: (ms) => clock.advance(ms),
+    diagnostics: () => ({ ...countOpen(internals), pendingJobs: scheduler.size, finishedJobs: retention.size }),
     removeOldJobs: async () => await calls.track(() => retention.removeOld()),
     close: async () => {
       scheduler.stop();

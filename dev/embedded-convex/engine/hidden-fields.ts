@@ -1,5 +1,5 @@
 /** Fields of system documents that functions must not see, such as where a file's bytes are. */
-import type { Document, FunctionPath } from "./convex-test-internals.js";
+import type { Document, FunctionPath } from "./convex-test-types.js";
 
 /**
  * A symbol, because convex-test copies symbols along when it patches a document, and Convex's encoding of values, which

@@ -1,7 +1,7 @@
 /** Routes HTTP requests to `httpAction`s: the app's own and those of components that are mounted under a prefix. */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { UserIdentity } from "convex/server";
-import type { ConvexTestInternals } from "./convex-test-internals.js";
+import type { ConvexTestInternals } from "./convex-test-types.js";
 import { describeFailure } from "./function-errors.js";
 import {
   wrapFunction,

@@ -1,6 +1,6 @@
 /** Keys of indexes, how they compare, and the ranges of keys that queries ask for. Pure. */
 import { CommitTsPlaceholder, compareValues, jsonToConvex, type JSONValue, type Value } from "convex/values";
-import type { Document, RangeFilter } from "./convex-test-internals.js";
+import type { Document, RangeFilter } from "./convex-test-types.js";
 
 /** Values of an index's fields, in their order; the last one is the document's id, so no two keys are equal. */
 export type Key = readonly (Value | undefined)[];

@@ -6,7 +6,7 @@ import type {
   QuerySource,
   RunningQuery,
   WriteLayer,
-} from "./convex-test-internals.js";
+} from "./convex-test-types.js";
 import { rangeOf, type KeyRange } from "./index-keys.js";
 import type { InvocationStorage } from "./invocation.js";
 import { pageRange, readPage } from "./pagination.js";

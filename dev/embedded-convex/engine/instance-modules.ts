@@ -6,7 +6,7 @@ import { dirname } from "node:path";
 import type { GenericSchema, SchemaDefinition } from "convex/server";
 import type { ComponentInstance } from "../definition.js";
 import { SCHEMA_ENTRY, type Bundle } from "./bundle-modules.js";
-import type { ModuleGlob } from "./convex-test-internals.js";
+import type { ModuleGlob } from "./convex-test-types.js";
 import type { InstanceEnvironment } from "./instance-environment.js";
 
 /** A Convex function as `query`, `mutation`, `action` and `httpAction` of `convex/server` make it. */

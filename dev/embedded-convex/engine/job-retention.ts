@@ -1,6 +1,6 @@
 /** Removes the rows of scheduled functions that ended long ago, so that a deployment can run for months. */
 import { clearInterval, setInterval } from "node:timers";
-import type { ConvexTestInternals, Document } from "./convex-test-internals.js";
+import type { ConvexTestInternals, Document } from "./convex-test-types.js";
 import type { DocumentChange } from "./read-sets.js";
 import { stateOf } from "./run-job.js";
 import { JOBS_TABLE } from "./schedule-syscalls.js";
@@ -65,6 +65,11 @@ export class JobRetention {
     } finally {
       this.isRunning = false;
     }
+  }
+
+  /** How many rows of ended jobs there are. */
+  get size(): number {
+    return this.finished.length;
   }
 
   stop(): void {

@@ -5,7 +5,8 @@ import type { AppDefinition, ComponentInstance } from "../definition.js";
 import { ownPackageSources } from "../definition/project-files.js";
 import { bundleInstance, type Bundle } from "./bundle-modules.js";
 import type { Clock } from "./clock.js";
-import { openConvexTest, type ConvexTestInternals } from "./convex-test-internals.js";
+import { openConvexTest } from "./convex-test-internals.js";
+import type { ConvexTestInternals } from "./convex-test-types.js";
 import { createFunctionRegistry, type FunctionRegistry } from "./functions.js";
 import { wrapRouter } from "./http-actions.js";
 import {
@@ -16,7 +17,7 @@ import {
 } from "./instance-environment.js";
 import { asModuleGlob, loadInstance, type LoadedInstance } from "./instance-modules.js";
 import type { Invocation } from "./invocation.js";
-import { createHandlerRunner } from "./run-handler.js";
+import { createHandlerRunner, TRANSACTION_TIMEOUT_MS } from "./run-handler.js";
 import { TransactionGuard } from "./transaction-guard.js";
 
 export interface AppSurroundings {
@@ -28,6 +29,7 @@ export interface AppSurroundings {
   /** Bundles are written here, and read once. */
   scratchDirectory: string;
   clock: Clock;
+  transactionTimeoutMs: number | undefined;
   log: (line: string) => void;
 }
 
@@ -60,6 +62,7 @@ export async function loadApp(surroundings: AppSurroundings): Promise<LoadedApp>
     clock,
     log,
     guard,
+    transactionTimeoutMs: surroundings.transactionTimeoutMs ?? TRANSACTION_TIMEOUT_MS,
     internals: internalsNow,
     functions: functionsNow,
   });

@@ -1,7 +1,7 @@
 /** Cuts a page out of a scan, by the rules of `.paginate()`. */
 import { getDocumentSize, jsonToConvex, type JSONValue, type Value } from "convex/values";
 import { z } from "zod";
-import type { Document, Page, PageRequest } from "./convex-test-internals.js";
+import type { Document, Page, PageRequest } from "./convex-test-types.js";
 import type { Bound, Key, KeyRange } from "./index-keys.js";
 import type { RangeScan } from "./range-scan.js";
 import type { Order } from "./table-store.js";

@@ -1,5 +1,5 @@
 /** Scans a range of an index as the open transaction sees it: the committed entries, overlaid by its own writes. */
-import type { Document } from "./convex-test-internals.js";
+import type { Document } from "./convex-test-types.js";
 import { compareKeys, isAbove, isBelow, keyOf, type Key, type KeyRange } from "./index-keys.js";
 import { compareEntries, type Entry, type Order, type TableStore } from "./table-store.js";
 

@@ -1,5 +1,5 @@
 /** What a query depended on, and whether a commit changed any of it. */
-import type { Document } from "./convex-test-internals.js";
+import type { Document } from "./convex-test-types.js";
 
 /** Ranges of one table beyond this number are noted as "the whole table": cheaper to check, and still correct. */
 const MAX_RANGES_PER_TABLE = 128;

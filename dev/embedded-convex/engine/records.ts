@@ -1,7 +1,7 @@
 /** What is saved on disk: one record per commit or changed setting, and how documents are encoded in it. */
 import { convexToJson, jsonToConvex, type JSONValue } from "convex/values";
 import { z } from "zod";
-import type { Document } from "./convex-test-internals.js";
+import type { Document } from "./convex-test-types.js";
 import { HIDDEN, hiddenFields } from "./hidden-fields.js";
 
 /** JSON.parse made it, so JSON it is. */

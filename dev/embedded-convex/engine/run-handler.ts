@@ -4,7 +4,8 @@ import { clearTimeout, setTimeout } from "node:timers";
 import { convexToJson, jsonToConvex, type JSONValue, type Value } from "convex/values";
 import type { Clock } from "./clock.js";
 import { checkReference, referenceOf } from "./component-references.js";
-import { databaseOf, type ConvexTestInternals, type Database } from "./convex-test-internals.js";
+import { databaseOf } from "./convex-test-internals.js";
+import type { ConvexTestInternals, Database } from "./convex-test-types.js";
 import { checkTransfer } from "./document-limits.js";
 import { createFunctionConsole } from "./function-console.js";
 import { createFunctionCrypto } from "./function-crypto.js";
@@ -17,7 +18,7 @@ import type { TransactionGuard } from "./transaction-guard.js";
  * Convex gives a query or mutation one second of its own work. Here it is what ends one that waits for something that
  * never comes, while all others wait for it; long enough for any machine under any load.
  */
-const TRANSACTION_TIMEOUT_MS = 30_000;
+export const TRANSACTION_TIMEOUT_MS = 30_000;
 /** As on Convex. */
 const ACTION_TIMEOUT_MS = 30 * 60_000;
 
@@ -27,13 +28,14 @@ export interface HandlerSurroundings {
   clock: Clock;
   log: (line: string) => void;
   guard: TransactionGuard;
+  transactionTimeoutMs: number;
   /** Known once convex-test runs, which needs the wrapped modules first. */
   internals: () => ConvexTestInternals;
   functions: () => FunctionRegistry;
 }
 
 export function createHandlerRunner(surroundings: HandlerSurroundings): RunHandler {
-  const { overridesStorage, invocations, clock, log, guard, internals, functions } = surroundings;
+  const { overridesStorage, invocations, clock, log, guard, transactionTimeoutMs, internals, functions } = surroundings;
   const functionConsole = createFunctionConsole((level, values) => {
     const invocation = invocations.getStore();
     if (invocation !== undefined) recordLog(invocation, level, values, log);
@@ -54,7 +56,7 @@ export function createHandlerRunner(surroundings: HandlerSurroundings): RunHandl
     const execution = internals().executionStorage.getStore();
     const check = (reference: string): void => checkReference(functions(), execution?.componentPath ?? "", reference);
     const result = isTransaction
-      ? await within(TRANSACTION_TIMEOUT_MS, () => original._handler(ctx, args))
+      ? await within(transactionTimeoutMs, () => original._handler(ctx, args))
       : await within(ACTION_TIMEOUT_MS, () => original._handler(withCheckedCalls(ctx, check), args));
     if (original.isHttp === true) return result;
     const value = checkReturned(original, result, execution?.udfPath ?? "", databaseOf(internals(), ""));

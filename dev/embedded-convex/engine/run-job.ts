@@ -2,7 +2,8 @@
 import { jsonToConvex, convexToJson, type Value } from "convex/values";
 import { z } from "zod";
 import { callByKind, titleOf } from "./call-function.js";
-import type { ConvexTestInternals, Database, Document, FunctionPath } from "./convex-test-internals.js";
+import { databaseOf } from "./convex-test-internals.js";
+import type { ConvexTestInternals, Database, Document, FunctionPath } from "./convex-test-types.js";
 import { describeFailure } from "./function-errors.js";
 import type { FunctionRegistry } from "./functions.js";
 import { hiddenFields } from "./hidden-fields.js";
@@ -120,12 +121,6 @@ export async function setState(
 function isIn(db: Database, id: string, state: "pending" | "inProgress"): boolean {
   const job = db.get(JOBS_TABLE, id);
   return job !== null && stateOf(job) === state;
-}
-
-function databaseOf(internals: ConvexTestInternals, path: string): Database {
-  const component = internals.global.components[path];
-  if (component === undefined) throw new Error(`Component "${path}" is not installed.`);
-  return component.db;
 }
 
 function argsOf(document: Document): Record<string, Value> {

@@ -1,7 +1,8 @@
 /** `ctx.scheduler`: writes jobs to `_scheduled_functions`; they are started when their transaction has committed. */
 import { CommitTsPlaceholder, getConvexSize, jsonToConvex, type JSONValue, type Value } from "convex/values";
 import { z } from "zod";
-import type { ConvexTestInternals, FunctionPath } from "./convex-test-internals.js";
+import { databaseOf } from "./convex-test-internals.js";
+import type { ConvexTestInternals, FunctionPath } from "./convex-test-types.js";
 import { HIDDEN, type HiddenFields } from "./hidden-fields.js";
 
 export const JOBS_TABLE = "_scheduled_functions";
@@ -40,12 +41,9 @@ export class ScheduleSyscalls {
         `Invalid arguments for "${target.udfPath}": a scheduled function cannot take an unresolved placeholder value.`,
       );
     }
-    const { transactionManager, components } = this.internals.global;
-    transactionManager.getMetricsTracker()?.trackScheduledFunction(getConvexSize(parsed));
+    this.internals.global.transactionManager.getMetricsTracker()?.trackScheduledFunction(getConvexSize(parsed));
     const hidden: HiddenFields = { target };
-    const db = components[componentPath]?.db;
-    if (db === undefined) throw new Error(`Component "${componentPath}" is not installed.`);
-    return db.insert(JOBS_TABLE, {
+    return databaseOf(this.internals, componentPath).insert(JOBS_TABLE, {
       args: [parsed],
       name: target.udfPath,
       scheduledTime: ts * 1000,
@@ -57,9 +55,9 @@ export class ScheduleSyscalls {
   /** A job that runs goes on running, one that has ended stays as it ended. */
   private cancel(componentPath: string, args: unknown): object {
     const { id } = vCancel.parse(args);
-    const db = this.internals.global.components[componentPath]?.db;
-    const job = db?.get(JOBS_TABLE, id) ?? null;
-    if (db === undefined || job === null) throw new Error(`There is no scheduled function ${id} to cancel.`);
+    const db = databaseOf(this.internals, componentPath);
+    const job = db.get(JOBS_TABLE, id);
+    if (job === null) throw new Error(`There is no scheduled function ${id} to cancel.`);
     const { kind } = vState.parse(job["state"]);
     if (kind === "pending" || kind === "inProgress") {
       db.patch(JOBS_TABLE, id, { state: { kind: "canceled" }, completedTime: this.now() });

@@ -1,6 +1,6 @@
 /** Starts scheduled functions when they are due. */
 import type { Alarm, Clock } from "./clock.js";
-import type { Document } from "./convex-test-internals.js";
+import type { Document } from "./convex-test-types.js";
 import type { DocumentChange } from "./read-sets.js";
 import { runJob, setState, stateOf, type JobSurroundings } from "./run-job.js";
 import { SortedList } from "./sorted-list.js";
@@ -57,6 +57,11 @@ export class Scheduler {
   stop(): void {
     this.isStarted = false;
     this.alarm.clear();
+  }
+
+  /** How many jobs wait for their time. */
+  get size(): number {
+    return this.pending.size;
   }
 
   /** What is running now. */

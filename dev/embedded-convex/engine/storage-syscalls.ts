@@ -1,7 +1,8 @@
 /** `ctx.storage`: replaces convex-test's, which returns invented URLs and keeps every file in memory. */
 import { Buffer } from "node:buffer";
 import { z } from "zod";
-import type { ConvexTestInternals, Database, Document } from "./convex-test-internals.js";
+import { databaseOf } from "./convex-test-internals.js";
+import type { ConvexTestInternals, Database, Document } from "./convex-test-types.js";
 import type { FileStore, WrittenFile } from "./file-store.js";
 import { HIDDEN, hiddenFields, type HiddenFields } from "./hidden-fields.js";
 import type { UploadTokens } from "./upload-tokens.js";
@@ -134,7 +135,7 @@ export class StorageSyscalls {
 
   /** Within a transaction as it sees it; an action must not see what an unrelated open transaction has written. */
   private find(componentPath: string, storageId: string): Document | null {
-    const db = this.database(componentPath);
+    const db = databaseOf(this.internals, componentPath);
     if (this.isInTransaction()) return db.get(TABLE, storageId);
     const layers = db._writes;
     db._writes = [];
@@ -150,19 +151,13 @@ export class StorageSyscalls {
    * nothing to do with it.
    */
   private async inTransaction<T>(componentPath: string, write: (db: Database) => T): Promise<T> {
-    const db = this.database(componentPath);
+    const db = databaseOf(this.internals, componentPath);
     if (this.isInTransaction()) return write(db);
     return await this.internals.accessor.runInComponent(componentPath, async () => write(db));
   }
 
   private isInTransaction(): boolean {
     return this.internals.transactionStorage.getStore() !== undefined;
-  }
-
-  private database(componentPath: string): Database {
-    const component = this.internals.global.components[componentPath];
-    if (component === undefined) throw new Error(`Component "${componentPath}" is not installed.`);
-    return component.db;
   }
 }
 

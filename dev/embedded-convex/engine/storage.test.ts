@@ -65,7 +65,7 @@ describe("storage", () => {
 
   it("does not let an action's file slip into another function's transaction", async () => {
     // The action stores its file while a mutation is open that will fail; each of these tries makes that more certain.
-    const failure = call(engine, "jobs:slowFailure", { turns: 2_000 });
+    const failure = call(engine, "jobs:slow", { turns: 1_000, fail: true });
     const ids = await Promise.all([1, 2, 3].map(() => textOf(engine, "files:storeInAction", { text: "apart" })));
     expect(await failure).toMatchObject({ success: false });
     const id = ids[0]!;

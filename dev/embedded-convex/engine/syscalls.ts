@@ -1,7 +1,7 @@
 /** Replaces those of convex-test's syscalls that a real backend answers differently. */
 import { z } from "zod";
 import { checkReference } from "./component-references.js";
-import type { ConvexTestInternals, ExecutionContext } from "./convex-test-internals.js";
+import type { ConvexTestInternals, ExecutionContext } from "./convex-test-types.js";
 import type { FunctionRegistry } from "./functions.js";
 import type { Invocation, InvocationStorage } from "./invocation.js";
 import { ScheduleSyscalls } from "./schedule-syscalls.js";

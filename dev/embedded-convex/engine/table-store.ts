@@ -1,5 +1,5 @@
 /** The committed documents of one table, with its indexes. */
-import type { Document } from "./convex-test-internals.js";
+import type { Document } from "./convex-test-types.js";
 import { compareKeys, isAbove, isBelow, keyOf, type Key, type KeyRange } from "./index-keys.js";
 import { SortedList } from "./sorted-list.js";
 

@@ -3,7 +3,7 @@
  * transaction (a promise that nobody awaited, a function that timed out) cannot reach into the next one.
  */
 import type { AsyncLocalStorage } from "node:async_hooks";
-import type { ConvexTestInternals } from "./convex-test-internals.js";
+import type { ConvexTestInternals } from "./convex-test-types.js";
 
 export class TransactionGuard {
   /** Stands for the transaction that is open; there is one at a time. */

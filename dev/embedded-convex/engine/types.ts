@@ -104,6 +104,8 @@ export interface EngineOptions {
   log?: (line: string) => void;
   /** What the app consists of, if the caller knows; otherwise the project's `convex.config.ts` files are evaluated. */
   definition?: AppDefinition;
+  /** For tests: how long a query or mutation may take before it is ended. Default 30 s. */
+  transactionTimeoutMs?: number;
 }
 
 /** What a call cost, as Convex counts it. */
@@ -117,6 +119,13 @@ export interface Measurement {
   functionsScheduled: number;
 }
 
+export interface EngineDiagnostics {
+  openQueries: number;
+  openTransactionLayers: number;
+  pendingJobs: number;
+  finishedJobs: number;
+}
+
 /** What `createEngine` returns: the seam, and what only tests and benches need. */
 export interface EmbeddedEngine extends Engine {
   /** Calls a query or mutation of any component, and tells what it cost. Rejects if the function throws. */
@@ -125,6 +134,8 @@ export interface EmbeddedEngine extends Engine {
   seed(componentPath: string, table: string, documents: readonly JSONValue[]): Promise<string[]>;
   /** Moves the clock of scheduler, crons, tokens and functions forward; what becomes due runs at once. */
   advanceClock(ms: number): void;
+  /** What the engine holds on to; none of it may grow with the number of calls. */
+  diagnostics(): EngineDiagnostics;
   /** Does now what happens every minute: removes rows of jobs that ended long ago. Returns how many. */
   removeOldJobs(): Promise<number>;
 }
