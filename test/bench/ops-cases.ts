@@ -94,7 +94,10 @@ async function noteIdleReconcile(world: World): Promise<Measurement> {
     poolKey: "default",
     startedAt: Date.now(),
     generation: null,
+    stoodAside: false,
     problem: null,
+    backOff: false,
+    isFull: false,
     nextAt: Date.now() + 60_000,
   });
 }

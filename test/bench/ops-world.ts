@@ -101,23 +101,39 @@ export class World {
     await this.makeBacklog(scenario);
   }
 
+  /** Spawns workers as reconciles would, as many at a time as one of them starts, and enrolls each. */
   private async startWorkers(count: number): Promise<void> {
-    const spawned = Array.from({ length: count }, (_, index) => ({
-      workerId: `worker${index}`,
-      workerToken: randomBytes(32).toString("base64url"),
-      enrollmentCredential: randomBytes(32).toString("base64url"),
-    }));
-    await this.call("pool/internal:commit", {
-      poolKey: POOL,
-      machines: [],
-      tickets: spawned.map(({ workerId, enrollmentCredential }) => ({
-        workerId,
-        credentialHash: createHash("sha256").update(enrollmentCredential).digest("hex"),
-      })),
-    });
-    for (const worker of spawned) {
-      await this.call("lib:enrollWorker", worker);
-      this.workers.push({ workerId: worker.workerId, workerToken: worker.workerToken });
+    while (this.workers.length < count) {
+      const tickets = Array.from({ length: count - this.workers.length }, () => ({
+        workerId: `worker${randomBytes(6).toString("hex")}`,
+        workerToken: randomBytes(32).toString("base64url"),
+        enrollmentCredential: randomBytes(32).toString("base64url"),
+      }));
+      const run = await this.call("pool/internal:commit", {
+        poolKey: POOL,
+        machines: [],
+        unlistedHomes: [],
+        tickets: tickets.map(({ workerId, enrollmentCredential }) => ({
+          workerId,
+          credentialHash: createHash("sha256").update(enrollmentCredential).digest("hex"),
+        })),
+      });
+      const { generation, spawned } = readRun(run);
+      await this.call("pool/internal:finish", {
+        poolKey: POOL,
+        startedAt: Date.now(),
+        generation,
+        stoodAside: false,
+        problem: null,
+        backOff: false,
+        isFull: false,
+        nextAt: null,
+      });
+      if (spawned.size === 0) throw new Error("The pool spawned nothing.");
+      for (const worker of tickets.filter(({ workerId }) => spawned.has(workerId))) {
+        await this.call("lib:enrollWorker", worker);
+        this.workers.push({ workerId: worker.workerId, workerToken: worker.workerToken });
+      }
     }
   }
 
@@ -160,6 +176,17 @@ export class World {
     const copies = Array.from({ length: count }, (_, index) => withoutUndefined(change(withoutUndefined(row), index)));
     await this.engine.seed(COMPONENT, table, copies);
   }
+}
+
+function readRun(run: JSONValue): { generation: number; spawned: Set<string> } {
+  if (typeof run !== "object" || run === null || Array.isArray(run)) throw new Error("Another run is at it.");
+  const { generation, steps } = run;
+  if (typeof generation !== "number" || !Array.isArray(steps)) throw new Error("That is not a committed plan.");
+  const spawned = steps.flatMap((step) => {
+    const workerId = typeof step === "object" && step !== null && !Array.isArray(step) ? step["workerId"] : undefined;
+    return typeof workerId === "string" ? [workerId] : [];
+  });
+  return { generation, spawned: new Set(spawned) };
 }
 
 function withoutUndefined(row: Record<string, JSONValue | undefined>): Record<string, JSONValue> {
