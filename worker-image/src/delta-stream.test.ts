@@ -147,6 +147,34 @@ describe("DeltaStream", () => {
     expect(receiver.calls.length).toBeLessThanOrEqual(Math.ceil((monotonicMs() - startedAt) / 100) + 1);
   });
 
+  it("never makes more than five calls in five intervals, and does not wait at the end of a short reply", async () => {
+    const times: number[] = [];
+    const send = async ({ offset, text }: Delta) => {
+      times.push(monotonicMs());
+      return offset + text.length;
+    };
+    const short = new DeltaStream(send, never, 5_000);
+    short.push("a");
+    await sleep(5);
+    short.push("b");
+    const startedAt = monotonicMs();
+    await short.finish();
+    expect(monotonicMs() - startedAt).toBeLessThan(4_000);
+    expect(times).toHaveLength(2);
+
+    times.length = 0;
+    const long = new DeltaStream(send, never, 40);
+    for (let index = 0; index < 100; index++) {
+      long.push("x");
+      await sleep(3);
+    }
+    long.push("x".repeat(4 * MAX_DELTA_CHARACTERS));
+    await long.finish();
+    expect(times.length).toBeGreaterThan(6);
+    for (const [index, time] of times.slice(5).entries())
+      expect(time - (times[index] ?? 0)).toBeGreaterThan(5 * 40 - 5);
+  });
+
   it("sends the last state of each tool call, in the order they changed", async () => {
     const receiver = new Receiver();
     const stream = new DeltaStream(lossy(receiver, ["after", "before"]), never, 20);

@@ -13,6 +13,7 @@ export type Delta = { offset: number; text: string; tools: ToolCall[] };
 export type SendDelta = (delta: Delta) => Promise<number>;
 
 /** At most five calls a second: what a turn may cost the database. */
+const CALLS_PER_WINDOW = 5;
 const MIN_INTERVAL_MS = 200;
 /** Two gaps in a row mean that the backend has less than it said it had; more than that is no accident. */
 const MAX_GAPS = 5;
@@ -38,7 +39,9 @@ export class DeltaStream {
   private readonly tools = new Map<string, ToolCall>();
   private isEnded = false;
   private wake: () => void = () => {};
-  private lastCallAt = Number.NEGATIVE_INFINITY;
+  private wakeAtEnd: () => void = () => {};
+  /** The newest calls, oldest first. */
+  private readonly callTimes: number[] = [];
   private readonly finished: Promise<void>;
 
   /**
@@ -87,6 +90,7 @@ export class DeltaStream {
       this.heldBack = "";
       this.isEnded = true;
       this.wake();
+      this.wakeAtEnd();
     }
     await this.finished;
   }
@@ -110,9 +114,10 @@ export class DeltaStream {
   }
 
   private async sendOne(): Promise<void> {
-    await sleep(this.lastCallAt + this.intervalMs - monotonicMs(), this.signal);
+    await this.untilDue();
     if (this.signal.aborted) return;
-    this.lastCallAt = monotonicMs();
+    this.callTimes.push(monotonicMs());
+    if (this.callTimes.length > CALLS_PER_WINDOW) this.callTimes.shift();
     const tools = [...this.tools.values()].slice(0, MAX_TOOLS_PER_DELTA);
     const delta = { offset: this.sent, text: this.slice(this.sent), tools };
     try {
@@ -127,6 +132,19 @@ export class DeltaStream {
       if (!isAgentFactoryError(error, "output_gap") || ++this.gaps > MAX_GAPS) throw error;
       // What the backend has is skipped there, so beginning again is harmless, and the answer says where to go on.
       this.sent = 0;
+    }
+  }
+
+  /** Evenly spread while text comes in; at the end at once, if that still keeps to the number of calls a second. */
+  private async untilDue(): Promise<void> {
+    while (!this.signal.aborted) {
+      const last = this.callTimes.at(-1) ?? Number.NEGATIVE_INFINITY;
+      const oldest = this.callTimes.length < CALLS_PER_WINDOW ? Number.NEGATIVE_INFINITY : (this.callTimes[0] ?? last);
+      const dueAt = this.isEnded ? oldest + CALLS_PER_WINDOW * this.intervalMs : last + this.intervalMs;
+      const waitMs = dueAt - monotonicMs();
+      if (waitMs <= 0) return;
+      // The end may come while this waits.
+      await Promise.race([sleep(waitMs, this.signal), new Promise<void>((resolve) => (this.wakeAtEnd = resolve))]);
     }
   }
 

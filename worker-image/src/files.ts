@@ -3,15 +3,19 @@ import { randomBytes } from "node:crypto";
 import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** Replaces `path` with `text`; when this returns, it is on the disk. */
-export async function writeDurably(path: string, text: string): Promise<void> {
+/**
+ * Replaces `path` with `text`, as a whole: a process that dies meanwhile leaves the old content.
+ *
+ * @param durable also wait until a power cut can no longer take it back, which costs milliseconds
+ */
+export async function writeWhole(path: string, text: string, { durable }: { durable: boolean }): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = `${path}.${randomBytes(6).toString("hex")}.new`;
   try {
     const file = await open(temporary, "wx", 0o600);
     try {
       await file.writeFile(text);
-      await file.sync();
+      if (durable) await file.sync();
     } finally {
       await file.close();
     }

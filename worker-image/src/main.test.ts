@@ -144,6 +144,22 @@ describe.concurrent("a worker process", { timeout: 60_000 }, () => {
     expect(message.streamed).toBe(message.reply);
   });
 
+  it("streams twenty conversations at once without losing a character", async ({ onTestFinished }) => {
+    const { backend, start } = await system(onTestFinished);
+    backend.enrollment = { ...backend.enrollment, conversationsPerWorker: 20 };
+    await start({ AGENT_FACTORY_ECHO_DELAY_MS: "10" });
+    const texts = Array.from({ length: 20 }, (_, index) =>
+      `conversation ${index} says naïve 日本 😀 `.repeat(20).trim(),
+    );
+    const messages = texts.map((text, index) => backend.enqueue(`c${index}`, text));
+    await until(() => backend.leases.size === 20);
+    for (const [index, message] of messages.entries()) {
+      expect(await untilOver(message)).toMatchObject({ status: "done", attempts: 1 });
+      expect(message.reply).toContain(`You said: “${texts[index]}”`);
+      expect(message.streamed).toBe(message.reply);
+    }
+  });
+
   it("notices that it was suspended", async ({ onTestFinished }) => {
     const { backend, server, start } = await system(onTestFinished);
     const { child, stdout } = await start();

@@ -8,11 +8,12 @@ export const monotonicMs = () => performance.now();
 /** Longer timers fire at once in Node. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** `ms` as a timer can take it: not negative, and at most 24 days. */
+export const timerMs = (ms: number) => Math.min(Math.max(0, ms), MAX_TIMER_MS);
+
 /** Waits `ms`, or until `signal` is aborted; never throws. */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  await delay(Math.min(Math.max(0, ms), MAX_TIMER_MS), undefined, signal === undefined ? {} : { signal }).catch(
-    () => {},
-  );
+  await delay(timerMs(ms), undefined, signal === undefined ? {} : { signal }).catch(() => {});
 }
 
 /** The delay before retry number `attempt` (1 for the first), jittered so that workers do not come back in step. */
@@ -22,7 +23,7 @@ export const jitteredBackoffMs = (policy: BackoffPolicy, attempt: number) => bac
 export async function withTimeout<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(late()), Math.min(ms, MAX_TIMER_MS));
+    timer = setTimeout(() => reject(late()), timerMs(ms));
   });
   try {
     return await Promise.race([promise, expired]);

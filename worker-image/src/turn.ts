@@ -7,7 +7,7 @@ import { DeltaStream, type Delta } from "./delta-stream.js";
 import type { LeaseJournal } from "./lifecycle/lease-journal.js";
 import { errorMessage, type Logger, type SecretFilter } from "./logger.js";
 import type { Runtime } from "./runtimes/runtime.js";
-import { monotonicMs } from "./timing.js";
+import { monotonicMs, timerMs } from "./timing.js";
 import { describeFailure, isLeaseLost, TurnFailed } from "./turn-failure.js";
 import { runInRuntime } from "./turn-output.js";
 import { Settlement } from "./turn-settlement.js";
@@ -75,7 +75,7 @@ export class Turn {
   /** Never throws. */
   async run(): Promise<TurnOutcome> {
     const startedAt = monotonicMs();
-    const deadline = setTimeout(() => this.end("deadline"), Math.max(0, this.deadlineMs - startedAt));
+    const deadline = setTimeout(() => this.end("deadline"), timerMs(this.deadlineMs - startedAt));
     let outcome: TurnOutcome;
     try {
       await this.needs.journal.add(this.claim);

@@ -77,9 +77,15 @@ export class ConversationPool {
         }),
     );
     for (const { key, conversationId } of idle.sort((a, b) => b.usedAt - a.usedAt).slice(keep)) {
-      // Through the conversation, if there is one: somebody may have come for it meanwhile.
-      const remove = () => this.removeFolder(key);
-      await (conversationId === null ? remove() : this.get(conversationId).exclusively(remove));
+      if (conversationId === null) {
+        await this.removeFolder(key);
+        continue;
+      }
+      const conversation = this.get(conversationId);
+      await conversation.exclusively(async () => {
+        // A turn may have come and gone while this waited for its own.
+        if (!conversation.isWarm) await this.removeFolder(key);
+      });
     }
     // What neither runs nor is warm is as well on the disk alone.
     for (const conversation of this.all()) {

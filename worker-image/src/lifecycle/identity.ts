@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
 import type { TokenSource } from "../backend/session.js";
-import { parseJson, readIfPresent, writeDurably } from "../files.js";
+import { parseJson, readIfPresent, writeWhole } from "../files.js";
 import type { SecretFilter } from "../logger.js";
 
 const vEnrollmentAnswer = z.object({
@@ -27,7 +27,6 @@ const vIdentity = z.object({
   enrollment: vEnrollmentAnswer.nullable(),
 });
 type StoredIdentity = z.infer<typeof vIdentity>;
-export type EnrolledIdentity = StoredIdentity & { enrollment: NonNullable<StoredIdentity["enrollment"]> };
 
 /** 256 random bits in base64url, which is what the backend expects of a token. */
 export const newToken = () => randomBytes(32).toString("base64url");
@@ -94,13 +93,27 @@ export class Identity implements TokenSource {
     return this.stored.credentialSha256 === sha256Hex(credential);
   }
 
-  async update(
-    change: Partial<Pick<StoredIdentity, "token" | "nextToken" | "tokenSince" | "enrollment">>,
-  ): Promise<void> {
+  /** Notes what is about to be true; on the disk when this returns. */
+  async update(change: Partial<Pick<StoredIdentity, "nextToken" | "enrollment" | "tokenSince">>): Promise<void> {
     const next = { ...this.stored, ...change };
-    await writeDurably(this.file, `${JSON.stringify(next)}\n`);
+    await this.write(next);
     this.stored = next;
     this.hideTokens();
+  }
+
+  /**
+   * The backend has taken the next token, so it is in use from here on whatever the disk says: a process that starts
+   * after a failed write finds both tokens and asks the backend.
+   */
+  async adoptNextToken(): Promise<void> {
+    const { nextToken } = this.stored;
+    if (nextToken === null) return;
+    this.stored = { ...this.stored, token: nextToken, nextToken: null, tokenSince: Date.now() };
+    await this.write(this.stored);
+  }
+
+  private async write(stored: StoredIdentity): Promise<void> {
+    await writeWhole(this.file, `${JSON.stringify(stored)}\n`, { durable: true });
   }
 
   /** Runs a change of the token; calls that were refused meanwhile wait for its end. */

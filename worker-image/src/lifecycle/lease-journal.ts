@@ -3,7 +3,7 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Claim } from "../../../src/shared/worker-protocol.js";
-import { parseJson, writeDurably } from "../files.js";
+import { parseJson, writeWhole } from "../files.js";
 import { sha256Hex } from "./identity.js";
 
 const vLease = z.object({ messageId: z.string(), leaseId: z.string(), generation: z.number() });
@@ -17,7 +17,7 @@ export class LeaseJournal {
   }
 
   async add({ messageId, leaseId, generation }: Pick<Claim, keyof JournaledLease>): Promise<void> {
-    await writeDurably(this.file(leaseId), JSON.stringify({ messageId, leaseId, generation }));
+    await writeWhole(this.file(leaseId), JSON.stringify({ messageId, leaseId, generation }), { durable: false });
   }
 
   async remove(leaseId: string): Promise<void> {

@@ -71,7 +71,9 @@ export class TokenRotation {
       // An earlier try may have taken effect with its answer lost: then the new token is the one that counts.
       answer = await rotateWith(newWorkerToken);
     }
-    await this.identity.update({ token: newWorkerToken, nextToken: null, tokenSince: Date.now() });
+    await this.identity.adoptNextToken().catch((error: unknown) => {
+      this.logger.warn({ reason: errorMessage(error) }, "The new token is in use but could not be saved.");
+    });
     this.logger.info("The token was renewed.");
     this.on.rotated();
     return answer.tokenLifetimeMs;

@@ -1,7 +1,7 @@
 /** What the worker knows about a conversation's folder on its disk: which snapshot it is, or that it cannot be trusted. */
 import { rm } from "node:fs/promises";
 import { z } from "zod";
-import { parseJson, readIfPresent, writeDurably } from "../files.js";
+import { parseJson, readIfPresent, writeWhole } from "../files.js";
 
 const vRecord = z.object({
   version: z.literal(1),
@@ -24,9 +24,12 @@ export async function readRecord(file: string): Promise<WorkspaceRecord | null> 
   return parsed?.success === true ? parsed.data : null;
 }
 
-/** On disk when this returns: a crash after it finds what was written. */
+/**
+ * A process that dies after this leaves what was written. After a power cut an older record may be there; the folder is
+ * compared with it before it is used, so a turn need not wait for the disk.
+ */
 export async function writeRecord(file: string, record: WorkspaceRecord): Promise<void> {
-  await writeDurably(file, JSON.stringify(record));
+  await writeWhole(file, JSON.stringify(record), { durable: false });
 }
 
 export async function removeRecord(file: string): Promise<void> {
