@@ -1,6 +1,7 @@
 /** The example's pages, used as people use them: each test goes on from where the one before it left off. */
 import { ConvexHttpClient } from "convex/browser";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { listWorkers } from "../../dev/demo/fleet.js";
 import { api } from "../../example/convex/_generated/api.js";
 import { newVisitor, type Visitor } from "./browser.js";
 import { ChatPage } from "./chat-page.js";
@@ -111,6 +112,18 @@ describe("the chat", () => {
     bob.forgiveErrors(CUT_LINE);
   });
 
+  it("tells that a machine was lost, and shows one answer all the same", async () => {
+    const replies = await aliceChat.replies.count();
+    await aliceChat.send("What do you know about the rehearsal?");
+    await aliceChat.liveText.waitFor();
+    const [busy] = (await listWorkers(system.stack)).filter(({ load }) => load > 0);
+    system.stack.fly.crash(busy!.machineId!);
+    await alice.page.getByText("Try 2").first().waitFor();
+    expect(await aliceChat.replyAfter(replies)).toContain("rehearsal is on Thursday");
+    expect(await aliceChat.replies.count()).toBe(replies + 1);
+    expect(await aliceChat.ownMessages.filter({ hasText: "What do you know about the rehearsal?" }).count()).toBe(1);
+  });
+
   it("says so when the browser is offline", async () => {
     await alice.context.setOffline(true);
     system.line.cut();
@@ -176,17 +189,17 @@ describe("the fleet", () => {
 
   it("shows a machine start, work and its load, while one watches", async () => {
     const fleet = new FleetPage(bob.page);
-    await fleet.workersIn("active").first().waitFor();
-    const before = await fleet.workers.count();
+    const active = fleet.workersIn("active");
+    await active.first().waitFor();
+    const before = await active.count();
     const carol = await newVisitor(system.browser);
     try {
       const carolChat = new ChatPage(carol.page);
       await carolChat.open(system.chatUrl);
       await carolChat.send("Remember that the venue is the old theater");
-      await fleet.workers.nth(before).waitFor();
+      await fleet.workersIn("starting").first().waitFor();
       await carolChat.replyAfter(0);
-      const own = fleet.workersIn("active").nth(before);
-      await own.waitFor();
+      await active.nth(before).waitFor();
       expect(await fleet.tile("Machines")).toBeGreaterThanOrEqual(before + 1);
       expect(await fleet.tile("Answered")).toBeGreaterThanOrEqual(4);
       expect(carol.errors).toEqual([]);

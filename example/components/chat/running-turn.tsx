@@ -31,7 +31,7 @@ export function RunningTurn({ turn, now }: { turn: LiveTurn | null; now: number 
             <span className="tabular-nums">{formatDuration(now - turn.startedAt)}</span>
             {turn.attempt > 1 && (
               <span className="text-wait">
-                · Try {turn.attempt}: the machine before was lost, so this answer began anew
+                · Try {turn.attempt}: the one before did not finish, so this answer began anew
               </span>
             )}
           </Meta>
