@@ -13,7 +13,6 @@ export const claimCandidates = internalQuery({
     workerId: v.string(),
     poolKey: v.string(),
     scope: v.union(vScope, v.null()),
-    conversationId: v.optional(v.string()),
   },
   returns: v.array(v.id("lanes")),
   handler: async (ctx, request) => (await findCandidates(ctx, request)).map((lane) => lane._id),
