@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { api } from "../../example/convex/_generated/api.js";
 import { openConversation, type Conversation } from "../../dev/demo/conversation.js";
+import { RECONCILE_WINDOW_MS } from "../../src/component/queue/capacity.js";
 import { drainFleet } from "../../dev/demo/fleet.js";
 import { startStack, type Stack } from "../../dev/demo/stack.js";
 import { percentiles, type Percentiles } from "./percentiles.js";
@@ -46,6 +47,8 @@ export async function measureLatency(options: LatencyOptions): Promise<LatencyRo
       await drainFleet(stack);
       await stack.operator.mutation(api.agentFactory.setScalingPolicy, { scalingPolicy: { maxWorkers: 2 } });
       const cold = await openConversation(stack.cloudUrl);
+      // A cold start follows a quiet time; what emptied the fleet just now would still hold the next reconcile back.
+      await sleep(2 * RECONCILE_WINDOW_MS);
       coldStarts.push((await measureTurn(cold, "hello")).claimedMs);
       await cold.close();
     }
