@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Usage } from "../../shared/payload.js";
 import {
   enqueue,
   lib,
@@ -173,11 +174,12 @@ describe("completing", () => {
     expect(before.messages).toMatchObject([{ status: "done", usage }]);
   });
 
-  for (const [what, change] of [
+  const changes: [string, { reply?: string; usage?: Usage; snapshotId?: string }][] = [
     ["reply", { reply: "another" }],
     ["usage", { usage: { inputTokens: 9, outputTokens: 9 } }],
     ["snapshot", { snapshotId: "another" }],
-  ] as const) {
+  ];
+  for (const [what, change] of changes) {
     it(`again with another ${what} is refused`, async () => {
       const t = await startWithAgent();
       const worker = await startWorker(t);
@@ -186,7 +188,7 @@ describe("completing", () => {
       const claimed = { messageId, leaseId, generation };
       await worker.complete(claimed, "hello");
       const before = await snapshotOfAllTables(t);
-      const args = { ...worker.credentials, ...claimed, reply: "hello", ...change };
+      const args = { reply: "hello", ...worker.credentials, ...claimed, ...change };
       await expect(t.action(async (ctx) => await ctx.runMutation(lib.complete, args))).rejects.toMatchObject({
         data: { kind: "already_completed" },
       });
