@@ -8,8 +8,8 @@ import { parseRecord, type SavedRecord } from "./records.js";
 
 /** Below this a log is replayed within a second, and a snapshot would not be worth its writing. */
 const MIN_COMPACTION_BYTES = 8 << 20;
-/** Lines that are joined into one write of a snapshot; in between, the process does other work. */
-const SNAPSHOT_BATCH_LINES = 500;
+/** What is joined into one write of a snapshot; in between, the process does other work. */
+const SNAPSHOT_BATCH_CHARACTERS = 1 << 18;
 /** The last line of a snapshot. */
 const END_OF_SNAPSHOT = "end of snapshot";
 
@@ -107,15 +107,14 @@ export class DataDirectory {
     const draft = `${path}.tmp`;
     const file = await open(draft, "w", 0o600);
     try {
-      let batch: string[] = [];
+      let batch = "";
       for (const record of records) {
-        batch.push(JSON.stringify(record));
-        if (batch.length < SNAPSHOT_BATCH_LINES) continue;
-        await file.write(`${batch.join("\n")}\n`);
-        batch = [];
+        batch += `${JSON.stringify(record)}\n`;
+        if (batch.length < SNAPSHOT_BATCH_CHARACTERS) continue;
+        await file.writeFile(batch);
+        batch = "";
       }
-      batch.push(JSON.stringify(END_OF_SNAPSHOT));
-      await file.write(`${batch.join("\n")}\n`);
+      await file.writeFile(`${batch}${JSON.stringify(END_OF_SNAPSHOT)}\n`);
       await file.sync();
     } finally {
       await file.close();

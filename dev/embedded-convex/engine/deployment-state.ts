@@ -16,8 +16,8 @@ import {
 import { RequestAnswers } from "./request-answers.js";
 import { TableStores } from "./table-store.js";
 
-/** Documents per record of a snapshot: few enough to be written between two calls without anybody noticing. */
-const DOCUMENTS_PER_RECORD = 50;
+/** Documents per line of a snapshot: few enough that encoding them, even if all are large, holds nobody up for long. */
+const DOCUMENTS_PER_RECORD = 10;
 
 interface Counters {
   nextDocId: number;

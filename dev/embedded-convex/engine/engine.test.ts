@@ -188,6 +188,17 @@ describe("HTTP actions", () => {
     expect(await text("/label")).toBeUndefined();
   });
 
+  it("streams a response whose pieces are made while it is read", async () => {
+    await valueOf(engine, "notes:add", { author: "stream", text: "x" });
+    const response = await engine.fetchHttpAction(new Request("http://site.test/stream"));
+    expect(await response?.text()).toBe("1:1 2:1 3:1 ");
+  });
+
+  it("answers 500 when the handler returns no response", async () => {
+    const response = await engine.fetchHttpAction(new Request("http://site.test/nothing"));
+    expect(response?.status).toBe(500);
+  });
+
   it("answers 500 when the handler throws", async () => {
     const response = await engine.fetchHttpAction(new Request("http://site.test/broken"));
     expect(response?.status).toBe(500);

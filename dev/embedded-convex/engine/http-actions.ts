@@ -73,12 +73,14 @@ export async function fetchHttpAction(
   const { accessor } = internals;
   const caller = identity === null || componentPath !== "" ? accessor : accessor.withIdentity(identity);
   try {
-    return await realRequest.run(request, () =>
+    const response: unknown = await realRequest.run(request, () =>
       invocations.run(invocation, () =>
         // convex-test takes the router of the component that is running.
         internals.executionStorage.run(execution, () => caller.fetch(match.routedPath, { method: request.method })),
       ),
     );
+    if (response instanceof Response) return response;
+    throw new Error(`The HTTP action for ${request.method} ${match.route} did not return a Response.`);
   } catch (error) {
     const { errorMessage, errorData } = describeFailure(error, sourceRoot);
     recordLog(invocation, "ERROR", [errorMessage], log);

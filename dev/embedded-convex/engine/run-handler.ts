@@ -1,5 +1,5 @@
 /** Runs the handler of every Convex function: in its instance's environment, within its time, with its result checked. */
-import type { AsyncLocalStorage } from "node:async_hooks";
+import { AsyncLocalStorage } from "node:async_hooks";
 import { clearTimeout, setTimeout } from "node:timers";
 import { convexToJson, jsonToConvex, type JSONValue, type Value } from "convex/values";
 import type { Clock } from "./clock.js";
@@ -57,7 +57,7 @@ export function createHandlerRunner(surroundings: HandlerSurroundings): RunHandl
     const check = (reference: string): void => checkReference(functions(), execution?.componentPath ?? "", reference);
     const result = isTransaction
       ? await within(transactionTimeoutMs, () => original._handler(ctx, args))
-      : await within(ACTION_TIMEOUT_MS, () => original._handler(withCheckedCalls(ctx, check), args));
+      : await within(ACTION_TIMEOUT_MS, () => original._handler(actionContext(ctx, check), args));
     if (original.isHttp === true) return result;
     const value = checkReturned(original, result, execution?.udfPath ?? "", databaseOf(internals(), ""));
     const invocation = invocations.getStore();
@@ -79,21 +79,38 @@ async function within(ms: number, work: () => unknown): Promise<unknown> {
   }
 }
 
-/** An action's calls do not go through syscalls, where those of queries and mutations are checked. */
-function withCheckedCalls(ctx: unknown, check: (reference: string) => void): unknown {
+/**
+ * The context of an action: its calls are checked, as they do not go through syscalls, where those of queries and
+ * mutations are; and they work wherever they are made, as from a stream that the HTTP response reads later.
+ */
+function actionContext(ctx: unknown, check: (reference: string) => void): unknown {
   if (typeof ctx !== "object" || ctx === null) return ctx;
-  const checked: Record<string, unknown> = { ...ctx };
-  for (const name of ["runQuery", "runMutation", "runAction"]) {
-    const call = checked[name];
-    if (typeof call !== "function") continue;
-    checked[name] = async (...args: unknown[]): Promise<unknown> => {
-      const reference = referenceOf(args[0]);
-      if (reference !== null) check(reference);
-      const result: unknown = await Reflect.apply(call, ctx, args);
-      return result;
+  const inAction = AsyncLocalStorage.snapshot();
+  const bind = (owner: object, name: string, before: (args: unknown[]) => void): unknown => {
+    const method: unknown = Reflect.get(owner, name);
+    if (typeof method !== "function") return method;
+    return (...args: unknown[]): unknown => {
+      before(args);
+      return inAction((): unknown => Reflect.apply(method, owner, args));
     };
-  }
-  return checked;
+  };
+  const bindAll = (part: unknown): unknown =>
+    // Objects of a class (`ctx.auth`) hold what they know, and need no context.
+    typeof part !== "object" || part === null || Object.getPrototypeOf(part) !== Object.prototype
+      ? part
+      : Object.fromEntries(Object.keys(part).map((name) => [name, bind(part, name, () => undefined)]));
+  const checkFirst = ([reference]: unknown[]): void => {
+    const address = referenceOf(reference);
+    if (address !== null) check(address);
+  };
+  return Object.fromEntries(
+    Object.entries(ctx).map(([name, part]: [string, unknown]) => [
+      name,
+      typeof part === "function"
+        ? bind(ctx, name, name.startsWith("run") ? checkFirst : () => undefined)
+        : bindAll(part),
+    ]),
+  );
 }
 
 /**
