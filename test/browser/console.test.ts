@@ -118,11 +118,12 @@ describe("the chat", () => {
     await aliceChat.liveText.waitFor();
     const [busy] = (await listWorkers(system.stack)).filter(({ load }) => load > 0);
     system.stack.fly.crash(busy!.machineId!);
-    await alice.page.getByText("Try 2").first().waitFor();
+    // A worker that fell silent is given up after three missed heartbeats.
+    await alice.page.getByText("Try 2").first().waitFor({ timeout: 100_000 });
     expect(await aliceChat.replyAfter(replies)).toContain("rehearsal is on Thursday");
     expect(await aliceChat.replies.count()).toBe(replies + 1);
     expect(await aliceChat.ownMessages.filter({ hasText: "What do you know about the rehearsal?" }).count()).toBe(1);
-  });
+  }, 180_000);
 
   it("says so when the browser is offline", async () => {
     await alice.context.setOffline(true);
