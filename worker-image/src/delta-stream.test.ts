@@ -92,6 +92,33 @@ describe("DeltaStream", () => {
     expect(receiver.text).toBe("hello world");
   });
 
+  it("repeats after a gap no more than it must", async () => {
+    const receiver = new Receiver();
+    let forget = true;
+    const stream = new DeltaStream(
+      async (delta) => {
+        if (forget && delta.offset >= 2 * MAX_DELTA_CHARACTERS) {
+          forget = false;
+          receiver.text = receiver.text.slice(0, MAX_DELTA_CHARACTERS + 10);
+        }
+        return receiver.receive(delta);
+      },
+      never,
+      0,
+    );
+    stream.push("x".repeat(3 * MAX_DELTA_CHARACTERS));
+    await stream.finish();
+    expect(receiver.text).toBe("x".repeat(3 * MAX_DELTA_CHARACTERS));
+    expect(receiver.calls.map(({ offset }) => offset)).toEqual([
+      0,
+      MAX_DELTA_CHARACTERS,
+      2 * MAX_DELTA_CHARACTERS,
+      0,
+      MAX_DELTA_CHARACTERS + 10,
+      2 * MAX_DELTA_CHARACTERS + 10,
+    ]);
+  });
+
   it("gives up when gaps never end", async () => {
     const stream = new DeltaStream(() => Promise.reject(agentFactoryError("output_gap", "gap")), never, 0);
     stream.push("x");

@@ -67,6 +67,18 @@ describe.concurrent("a turn", () => {
     expect(system.storage.downloads).toBe(1);
   });
 
+  it("starts from the snapshot that is current, not from a later one of its own", async ({ onTestFinished }) => {
+    const { backend, start } = await testSystem(onTestFinished);
+    await start();
+    await untilOver(backend.enqueue("c", "remember one"));
+    const earlier = backend.pointers.get("c");
+    await untilOver(backend.enqueue("c", "remember two"));
+    if (earlier !== undefined) backend.pointers.set("c", earlier);
+    expect((await untilOver(backend.enqueue("c", "list notes"))).reply).toContain("I keep 1 note:\n1. one\n");
+    backend.pointers.delete("c");
+    expect((await untilOver(backend.enqueue("c", "list notes"))).reply).toContain("I keep no notes yet.");
+  });
+
   it("keeps conversations apart and runs them side by side", async ({ onTestFinished }) => {
     const { backend, start } = await testSystem(onTestFinished);
     await start({ createRuntime: slowEcho });
@@ -213,10 +225,16 @@ describe.concurrent("a lease that is lost", () => {
 
   it("is not taken for lost before the inbox has listed it", async ({ onTestFinished }) => {
     const { backend, start } = await testSystem(onTestFinished);
-    const { worker } = await start({ createRuntime: slowEcho });
+    const { connection } = await start({
+      createRuntime: slowEcho,
+      // An inbox that lags behind knows the work, but never yet the lease.
+      mapInbox: (inbox) => ({ ...inbox, leaseIds: [] }),
+    });
     const message = backend.enqueue("c", "one two three four five six");
-    await until(() => worker.health().runningConversations === 1);
-    expect((await untilOver(message)).status).toBe("done");
+    await until(() => message.streamed !== "");
+    connection.reconnect();
+    backend.changed();
+    expect(await untilOver(message)).toMatchObject({ status: "done", attempts: 1 });
   });
 
   it("at the completion discards the result", async ({ onTestFinished }) => {

@@ -16,7 +16,8 @@ export class FakeConnection implements BackendConnection {
   readonly calls: Call[] = [];
   /** Asked before each call, in the order of the calls. */
   fault: (call: Call, earlierCallsOfThatName: number) => CallFault | undefined = () => undefined;
-  reconnects = 0;
+  /** What the worker gets to see of its inbox. */
+  mapInbox: (inbox: Inbox) => Inbox = (inbox) => inbox;
   private readonly listeners = new Set<(isConnected: boolean) => void>();
 
   constructor(private readonly backend: FakeBackend) {}
@@ -53,7 +54,7 @@ export class FakeConnection implements BackendConnection {
     const update = () => {
       if (!this.isConnected) return;
       try {
-        const inbox = this.backend.run("workerInbox", args);
+        const inbox = this.mapInbox(this.backend.run("workerInbox", args));
         if (JSON.stringify(inbox) === last) return;
         last = JSON.stringify(inbox);
         onInbox(inbox);
@@ -73,7 +74,8 @@ export class FakeConnection implements BackendConnection {
   }
 
   reconnect(): void {
-    this.reconnects++;
+    this.setConnected(false);
+    this.setConnected(true);
   }
 
   async close(): Promise<void> {

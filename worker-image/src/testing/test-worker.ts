@@ -28,6 +28,7 @@ export type StartOptions = {
   signalGraceMs?: number;
   /** Asked before each call, from the first one on. */
   fault?: FakeConnection["fault"];
+  mapInbox?: FakeConnection["mapInbox"];
 };
 
 export type TestWorker = {
@@ -73,6 +74,7 @@ export async function testSystem(atEnd: OnTestFinished): Promise<TestSystem> {
       await mkdir(dataDirectory, { recursive: true });
       const connection = new FakeConnection(backend);
       if (options.fault !== undefined) connection.fault = options.fault;
+      if (options.mapInbox !== undefined) connection.mapInbox = options.mapInbox;
       const filter = new SecretFilter();
       const worker = new Worker({
         config: {
