@@ -1,7 +1,9 @@
 /** Bundles one component's modules into JavaScript that Node can import, each module evaluated on first use. */
 import { readFile } from "node:fs/promises";
+import { resolve, sep } from "node:path";
 import { build, type BuildOptions, type Plugin } from "esbuild";
 import type { ComponentInstance } from "../definition.js";
+import { compileOnce } from "./bundle-cache.js";
 
 /** Under this name the schema stands beside the modules of a bundle, whose paths never begin with a colon. */
 export const SCHEMA_ENTRY = ":schema";
@@ -70,13 +72,22 @@ async function compile(
     define: { "process.env.NODE_ENV": '"production"' },
     external: ["node:async_hooks"],
     plugins: [ownPackage(ownSources), runtime === "node" ? hideHostProcess : asyncHooks],
+    absWorkingDir: directory,
+    metafile: true,
     sourcemap: "inline",
     logLevel: "silent",
     keepNames: true,
   } satisfies BuildOptions;
-  const [output] = (await build(options)).outputFiles;
-  if (output === undefined) throw new Error(`esbuild wrote no bundle for ${directory}`);
-  return output.text;
+  // The folder of the output is named at random, but it always lies equally far from the sources.
+  const { stdin, define, platform } = options;
+  const key = JSON.stringify([stdin, define, platform, outputFile.split(sep).length, [...ownSources]]);
+  return await compileOnce(key, async () => {
+    const { outputFiles, metafile } = await build(options);
+    const [output] = outputFiles;
+    if (output === undefined) throw new Error(`esbuild wrote no bundle for ${directory}`);
+    const sourceFiles = Object.keys(metafile.inputs).map((input) => resolve(directory, input));
+    return { code: output.text, sourceFiles };
+  });
 }
 
 /** A project that imports its own package by name gets the sources, so that development needs no build. */

@@ -1,7 +1,7 @@
 /** A process that writes through an engine until it is killed; the persistence test starts it, and kills it. */
 import { writeSync } from "node:fs";
 import process from "node:process";
-import { openNotesApp, valueOf } from "./test-engine.js";
+import { openLeanNotesApp, valueOf } from "./test-engine.js";
 
 /** Large enough that some hundred of them make the log due for a snapshot. */
 const TEXT = "x".repeat(50_000);
@@ -10,7 +10,7 @@ const ACTION_MS = 600_000;
 
 const [mode, dataDirectory] = process.argv.slice(2);
 if (dataDirectory === undefined) throw new Error("usage: persistence-child.ts <notes|action|idle> <data directory>");
-const engine = await openNotesApp({ dataDirectory });
+const engine = await openLeanNotesApp({ dataDirectory });
 // Its parent's end is its own: a test that was stopped leaves no process behind.
 process.stdin.on("close", () => process.exit()).resume();
 /** Not through a stream, which a kill would cut off together with what it still buffers. */

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { call, openNotesApp, textOf, valueOf } from "./test-engine.js";
+import { call, openLeanNotesApp, textOf, valueOf } from "./test-engine.js";
 import type { EmbeddedEngine } from "./types.js";
 
 const CHILD = fileURLToPath(new URL("./persistence-child.ts", import.meta.url));
@@ -25,7 +25,7 @@ afterEach(async () => {
 });
 
 async function open(): Promise<EmbeddedEngine> {
-  engine = await openNotesApp({ dataDirectory });
+  engine = await openLeanNotesApp({ dataDirectory });
   return engine;
 }
 
@@ -218,7 +218,7 @@ describe("reopening", () => {
 
   it("refuses a second engine, in the same process too, until the first is closed", async () => {
     const first = await open();
-    await expect(openNotesApp({ dataDirectory })).rejects.toThrow("is in use by another backend");
+    await expect(openLeanNotesApp({ dataDirectory })).rejects.toThrow("is in use by another backend");
     await first.close();
     await open();
   });

@@ -1,13 +1,13 @@
 /** Scheduled functions, crons, and what becomes of their rows. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { call, openNotesApp, valueOf } from "./test-engine.js";
+import { call, openLeanNotesApp, openNotesApp, valueOf } from "./test-engine.js";
 import type { EmbeddedEngine } from "./types.js";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 let engine: EmbeddedEngine;
 
 beforeEach(async () => {
-  engine = await openNotesApp();
+  engine = await openLeanNotesApp();
 });
 afterEach(async () => {
   await engine.close();
@@ -153,6 +153,8 @@ describe("crons", () => {
 
 describe("nested components", () => {
   it("runs a job through a workpool, with the batch-worker inside of it", async () => {
+    await engine.close();
+    engine = await openNotesApp();
     expect(engine.functions().some(({ componentPath }) => componentPath === "workpool/batchWorker")).toBe(true);
     await valueOf(engine, "pool:enqueue", { kind: "pooled" });
     await vi.waitFor(async () => expect(await events()).toContain("pooled success"), { timeout: 15_000 });

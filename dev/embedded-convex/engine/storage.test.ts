@@ -4,12 +4,12 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { call, openNotesApp, textOf, valueOf } from "./test-engine.js";
+import { call, openLeanNotesApp, textOf, valueOf } from "./test-engine.js";
 import type { EmbeddedEngine, StoredFile } from "./types.js";
 
 let engine: EmbeddedEngine;
 beforeEach(async () => {
-  engine = await openNotesApp();
+  engine = await openLeanNotesApp();
 });
 afterEach(async () => {
   await engine.close();

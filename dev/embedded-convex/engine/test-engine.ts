@@ -23,6 +23,14 @@ export async function openNotesApp(options: Partial<EngineOptions> = {}): Promis
   });
 }
 
+/** Without the workpool, which is most of what there is to load: for tests that open an engine many times. */
+export async function openLeanNotesApp(options: Partial<EngineOptions> = {}): Promise<EmbeddedEngine> {
+  definition ??= loadAppDefinition(NOTES_APP);
+  const { root, ...rest } = await definition;
+  const children = root.children.filter(({ path }) => path !== "workpool");
+  return await openNotesApp({ ...options, definition: { ...rest, root: { ...root, children } } });
+}
+
 /** Calls a public function anonymously, unless told otherwise. */
 export async function call(
   engine: Engine,
