@@ -55,6 +55,7 @@ try {
   }
 
   const health = await startHealthServer(healthHosts(process.env), config.healthPort, () => worker.health());
+  for (const problem of health.unavailable) logger.warn(problem);
   logger.info({ healthPort: health.port, convexUrl: config.convexUrl, runtime: config.runtime }, "Starting.");
   const exitCode = await worker.run();
   await health.close();

@@ -43,5 +43,15 @@ describe("the health endpoint", () => {
     expect(healthHosts({})).toEqual(["127.0.0.1"]);
     expect(healthHosts({ FLY_PRIVATE_IP: "fdaa:0:1::3" })).toEqual(["127.0.0.1", "fdaa:0:1::3"]);
     expect(healthHosts({ FLY_PRIVATE_IP: "0.0.0.0.0" })).toEqual(["127.0.0.1"]);
+    expect(healthHosts({ FLY_PRIVATE_IP: "127.0.0.1" })).toEqual(["127.0.0.1"]);
+  });
+
+  it("goes without the private network when that is not there", async () => {
+    const report: HealthReport = { state: "running", runtime: "echo", runningConversations: 1, backendConnected: true };
+    // An address of a documentation range: no machine has it.
+    const { port, unavailable, close } = await startHealthServer(["127.0.0.1", "192.0.2.1"], 0, () => report);
+    onTestFinished(close);
+    expect(unavailable).toEqual([expect.stringContaining("192.0.2.1")]);
+    expect(await (await fetch(`http://127.0.0.1:${port}/healthz`)).json()).toEqual(report);
   });
 });

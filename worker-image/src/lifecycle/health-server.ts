@@ -29,13 +29,13 @@ const REQUEST_TIMEOUT_MS = 5_000;
  * Listens on `hosts` (loopback, and the private network's address where there is one; never on every interface).
  *
  * @param port 0 lets the system choose; with more than one host, the first one's choice is used for all
- * @throws ConfigError when the port cannot be used
+ * @throws ConfigError when the port of the first host cannot be used; that of another one is only reported
  */
 export async function startHealthServer(
   hosts: readonly string[],
   port: number,
   report: () => HealthReport,
-): Promise<{ port: number; close: () => Promise<void> }> {
+): Promise<{ port: number; unavailable: string[]; close: () => Promise<void> }> {
   const servers: Server[] = [];
   const close = async () => {
     await Promise.all(
@@ -45,6 +45,7 @@ export async function startHealthServer(
       }),
     );
   };
+  const unavailable: string[] = [];
   let actualPort = port;
   for (const host of hosts) {
     const server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: 1 }, (request, response) => {
@@ -55,17 +56,19 @@ export async function startHealthServer(
       response.setHeader("cache-control", "no-store");
       response.end(response.statusCode === 200 ? JSON.stringify(report()) : undefined);
     });
-    servers.push(server);
     try {
       actualPort = await listen(server, host, actualPort);
+      servers.push(server);
     } catch (error) {
-      await close();
-      throw new ConfigError(`The health endpoint cannot listen on ${host} port ${actualPort}: ${errorMessage(error)}.`);
+      const problem = `The health endpoint cannot listen on ${host} port ${actualPort}: ${errorMessage(error)}.`;
+      if (servers.length === 0) throw new ConfigError(problem);
+      unavailable.push(problem);
+      continue;
     }
     // It must not keep a worker alive that has nothing else to do.
     server.unref();
   }
-  return { port: actualPort, close };
+  return { port: actualPort, unavailable, close };
 }
 
 async function listen(server: Server, host: string, port: number): Promise<number> {
