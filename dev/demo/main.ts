@@ -6,17 +6,16 @@ import { PortTakenError } from "../embedded-convex/server/http/listen.js";
 import { BackendFailed } from "./backend.js";
 import { startNextApp } from "./next-app.js";
 import { runOnce } from "./once.js";
+import { DEFAULT_PORTS, PortProblem, readPorts, requireFreePorts, type Ports } from "./ports.js";
 import { PROJECT_DIRECTORY, startStack } from "./stack.js";
-
-/** Convex's own default ports for a local deployment, Fly's internal API port, and Next's. */
-const PORTS = { app: 3000, convex: 3210, site: 3211, fly: 4280 };
 
 const HELP = `npm run demo                                   the whole system, until Ctrl+C
 npm run demo -- --once --message "hello" --json  one turn, then everything is stopped
 
 --message TEXT   what to say with --once (default "hello")
 --json           print the result of --once as one JSON object
---port N         the example app's port (default ${PORTS.app})
+--port N         the example app's port (default ${DEFAULT_PORTS.app}; 0 takes any free one), and likewise
+--convex-port N  (${DEFAULT_PORTS.convex}), --site-port N (${DEFAULT_PORTS.site}), --fly-port N (${DEFAULT_PORTS.fly})
 --fresh          forget what earlier runs left in .demo/
 --dev            compile pages as they are asked for instead of building them first`;
 
@@ -24,7 +23,10 @@ const OPTIONS = {
   once: { type: "boolean", default: false },
   message: { type: "string", default: "hello" },
   json: { type: "boolean", default: false },
-  port: { type: "string", default: String(PORTS.app) },
+  port: { type: "string" },
+  "convex-port": { type: "string" },
+  "site-port": { type: "string" },
+  "fly-port": { type: "string" },
   fresh: { type: "boolean", default: false },
   dev: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
@@ -42,12 +44,14 @@ async function main(): Promise<number> {
     return 0;
   }
   if (values.once) return await once(values.message, values.json);
-  const port = Number(values.port);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    log(`--port ${values.port} is not a port number.`);
-    return 2;
-  }
-  await untilInterrupted(port, values);
+  const ports = readPorts({
+    port: values.port,
+    "convex-port": values["convex-port"],
+    "site-port": values["site-port"],
+    "fly-port": values["fly-port"],
+  });
+  await requireFreePorts(ports);
+  await untilInterrupted(ports, values);
   return 0;
 }
 
@@ -57,16 +61,16 @@ async function once(message: string, json: boolean): Promise<number> {
   return result.machinesLeft === 0 && result.volumesLeft === 0 ? 0 : 1;
 }
 
-async function untilInterrupted(port: number, { fresh, dev }: { fresh: boolean; dev: boolean }): Promise<void> {
+async function untilInterrupted(ports: Ports, { fresh, dev }: { fresh: boolean; dev: boolean }): Promise<void> {
   const dataDirectory = join(PROJECT_DIRECTORY, ".demo");
   if (fresh) await rm(dataDirectory, { recursive: true, force: true });
   const interrupted = new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
   });
   const stack = await startStack({
-    convexPort: PORTS.convex,
-    sitePort: PORTS.site,
-    flyPort: PORTS.fly,
+    convexPort: ports.convex,
+    sitePort: ports.site,
+    flyPort: ports.fly,
     dataDirectory,
     log,
   });
@@ -74,7 +78,7 @@ async function untilInterrupted(port: number, { fresh, dev }: { fresh: boolean; 
     log("Starting the example app (the first time it is built, which takes a minute)");
     const app = await startNextApp({
       convexUrl: stack.cloudUrl,
-      port,
+      port: ports.app,
       mode: dev ? "development" : "production",
     });
     try {
@@ -99,7 +103,8 @@ try {
   process.exitCode = await main();
 } catch (error) {
   // These say in a sentence what is wrong and what to do; a stack would only hide it.
-  if (error instanceof PortTakenError || error instanceof BackendFailed) log(error.message);
+  const isPlain = [PortProblem, PortTakenError, BackendFailed].some((kind) => error instanceof kind);
+  if (isPlain && error instanceof Error) log(error.message);
   else log(error instanceof Error ? (error.stack ?? error.message) : String(error));
   process.exitCode = 1;
 }
