@@ -145,7 +145,10 @@ export const WORKER_PROTOCOL = {
     v.object({ updated: v.boolean(), messageCount: v.number() }),
   ),
   workerControlState: query({ ...credentials }, v.object({ shouldStop: v.boolean() })),
-  /** `generation` is the one of the worker's newest lease on the conversation; with `checkpoint` that lease is alive. */
+  /**
+   * `generation` is the one of the worker's newest lease on the conversation. With `checkpoint` that lease is alive; with
+   * any other reason it has ended, and nobody else has gone on since.
+   */
   workerPrepareSnapshotUpload: mutation(
     { ...credentials, conversationId: v.string(), generation: v.number(), reason: vSnapshotReason },
     v.object({ snapshotId: v.string(), uploadUrl: v.string(), expiresAt: v.number() }),

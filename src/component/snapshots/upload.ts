@@ -22,7 +22,7 @@ type Prepare = {
   reason: Infer<typeof vSnapshotReason>;
 };
 
-/** @throws `lease_lost` unless the worker's lease of that generation is alive or was the conversation's last one */
+/** @throws `lease_lost` unless the worker's lease of that generation is alive or, but for a checkpoint, was the last one */
 export async function prepareUpload(
   ctx: MutationCtx,
   request: Prepare,
@@ -103,25 +103,27 @@ async function requireUnusedFile(ctx: QueryCtx, storageId: Id<"_storage">): Prom
 }
 
 /**
- * Fences by the lane's generation: nobody may have claimed the conversation since this worker did. With a checkpoint the
- * lease itself must be alive; a drain comes after the lease has ended.
+ * Fences by the lane's generation: nobody may have claimed the conversation since this worker did. A checkpoint is of a
+ * turn that runs, so its lease must be alive. Anything else is of the time after it: what a running turn has changed so
+ * far is half of something, which nobody must ever start from.
  */
 async function requireNewestHolder(ctx: QueryCtx, request: Prepare): Promise<{ agentKey: string }> {
-  const lane = await findLane(ctx, request.conversationId);
-  const leases = await leasesOfWorker(ctx, request.workerId, MAX_LEASES_OF_WORKER);
-  const own = leases.find(({ conversationId }) => conversationId === request.conversationId);
-  const alive =
-    own !== undefined &&
-    own.generation === request.generation &&
-    isLeaseAlive(own, await findHolder(ctx, request.workerId), Date.now());
-  const newest = lane !== null && lane.generation === request.generation && lane.warmWorkerId === request.workerId;
-  if (lane !== null && newest && (alive || (request.reason !== "checkpoint" && lane.state !== "leased"))) {
-    return { agentKey: lane.agentKey };
+  const { workerId, conversationId, generation, reason } = request;
+  const lane = await findLane(ctx, conversationId);
+  if (lane !== null && lane.generation === generation && lane.warmWorkerId === workerId) {
+    const isInTime = reason === "checkpoint" ? await isRunning(ctx, request) : lane.state !== "leased";
+    if (isInTime) return { agentKey: lane.agentKey };
   }
   throw agentFactoryError(
     "lease_lost",
     "This worker's workspace is not the conversation's newest one: its lease is over or another worker went on. Discard it.",
   );
+}
+
+async function isRunning(ctx: QueryCtx, { workerId, conversationId, generation }: Prepare): Promise<boolean> {
+  const leases = await leasesOfWorker(ctx, workerId, MAX_LEASES_OF_WORKER);
+  const own = leases.find((lease) => lease.conversationId === conversationId && lease.generation === generation);
+  return own !== undefined && isLeaseAlive(own, await findHolder(ctx, workerId), Date.now());
 }
 
 /** The most conversations a worker may run at once, see `setScalingPolicy`. */

@@ -1,0 +1,189 @@
+import { describe, expect, it } from "vitest";
+import {
+  enqueue,
+  expectRefused,
+  inComponent,
+  passTime,
+  runScheduled,
+  snapshotOfAllTables,
+  startWithAgent,
+  startWorker,
+  sweep,
+  useFakeClock,
+  type Harness,
+} from "../setup.test-kit.js";
+import { contentOf, storeFile, upload } from "./snapshots.test-kit.js";
+
+async function running(t: Harness) {
+  const worker = await startWorker(t);
+  await enqueue(t, "c");
+  return { worker, claimed: await worker.mustClaim() };
+}
+
+describe("an upload", () => {
+  useFakeClock();
+
+  it("is prepared under a lease that is alive, with an hour to finish", async () => {
+    const t = await startWithAgent();
+    const { worker, claimed } = await running(t);
+    const prepared = await worker.prepareUpload({ ...claimedTurn(claimed), reason: "checkpoint" });
+    expect(prepared).toMatchObject({ expiresAt: Date.now() + 3_600_000 });
+    expect(prepared.uploadUrl).toMatch(/^https:/);
+    expect((await snapshotOfAllTables(t)).snapshots).toMatchObject([
+      { status: "uploading", conversationId: "c", agentKey: "a", generation: 1, workerId: worker.workerId },
+    ]);
+  });
+
+  it("that is accepted twice is accepted once", async () => {
+    const t = await startWithAgent();
+    const { worker, claimed } = await running(t);
+    const finished = await upload(t, worker, claimed, "workspace");
+    const before = await snapshotOfAllTables(t);
+    expect(await worker.finalizeUpload(finished)).toBe(true);
+    expect(await snapshotOfAllTables(t)).toEqual(before);
+    await worker.complete(claimed, "ok", { snapshotId: finished.snapshotId });
+    const after = await snapshotOfAllTables(t);
+    expect(await worker.finalizeUpload(finished)).toBe(true);
+    expect(await snapshotOfAllTables(t)).toEqual(after);
+  });
+
+  it("is refused when size or checksum differ from what is stored, and can be done again", async () => {
+    const t = await startWithAgent();
+    const { worker, claimed } = await running(t);
+    const { snapshotId } = await worker.prepareUpload({ ...claimedTurn(claimed), reason: "checkpoint" });
+    const file = await storeFile(t, "workspace");
+    const other = await storeFile(t, "elsewhere");
+    const wrong = [
+      { ...file, sizeBytes: file.sizeBytes + 1 },
+      { ...file, sizeBytes: NaN },
+      { ...file, sha256: other.sha256 },
+      { ...file, sha256: file.sha256.toUpperCase() },
+      { ...file, sha256: "" },
+      { ...file, storageId: "nowhere" },
+      { ...file, storageId: snapshotId },
+    ];
+    for (const values of wrong) {
+      await expectRefused(t, "snapshot_rejected", async () => worker.finalizeUpload({ snapshotId, ...values }));
+    }
+    expect(await worker.finalizeUpload({ snapshotId, ...file })).toBe(true);
+  });
+
+  it("is refused when its file was lost in between", async () => {
+    const t = await startWithAgent();
+    const { worker, claimed } = await running(t);
+    const { snapshotId } = await worker.prepareUpload({ ...claimedTurn(claimed), reason: "checkpoint" });
+    const file = await storeFile(t, "workspace");
+    await inComponent(t, async (ctx) => await ctx.storage.delete(file.storageId));
+    const message = await expectRefused(t, "snapshot_rejected", async () =>
+      worker.finalizeUpload({ snapshotId, ...file }),
+    );
+    expect(message).toMatch(/does not exist. Upload it again/);
+  });
+
+  it("is refused when its file belongs to a snapshot already, be it another conversation's", async () => {
+    const t = await startWithAgent();
+    const { worker, claimed } = await running(t);
+    const finished = await upload(t, worker, claimed, "workspace");
+    const { snapshotId } = await worker.prepareUpload({ ...claimedTurn(claimed), reason: "checkpoint" });
+    await expectRefused(t, "snapshot_rejected", async () => worker.finalizeUpload({ ...finished, snapshotId }));
+    const thief = await startWorker(t);
+    await enqueue(t, "d");
+    const { snapshotId: theirs } = await thief.prepareUpload({
+      ...claimedTurn(await thief.mustClaim()),
+      reason: "checkpoint",
+    });
+    await expectRefused(t, "snapshot_rejected", async () => thief.finalizeUpload({ ...finished, snapshotId: theirs }));
+  });
+
+  it("is its own worker's only", async () => {
+    const t = await startWithAgent();
+    const { worker, claimed } = await running(t);
+    const other = await startWorker(t);
+    await expectRefused(t, "lease_lost", async () =>
+      other.prepareUpload({ ...claimedTurn(claimed), reason: "checkpoint" }),
+    );
+    const { snapshotId } = await worker.prepareUpload({ ...claimedTurn(claimed), reason: "checkpoint" });
+    const file = await storeFile(t, "workspace");
+    await expectRefused(t, "snapshot_rejected", async () => other.finalizeUpload({ snapshotId, ...file }));
+    await expectRefused(t, "snapshot_rejected", async () => other.failUpload(snapshotId, "no"));
+    await expectRefused(t, "snapshot_rejected", async () => worker.finalizeUpload({ ...file, snapshotId: "nothing" }));
+  });
+
+  it("that was given up stays so, and keeps its reason to a sentence", async () => {
+    const t = await startWithAgent();
+    const { worker, claimed } = await running(t);
+    const { snapshotId } = await worker.prepareUpload({ ...claimedTurn(claimed), reason: "checkpoint" });
+    expect(await worker.failUpload(snapshotId, `${"x".repeat(999)}\u{1F600}`)).toBe(true);
+    expect(await worker.failUpload(snapshotId, "again")).toBe(false);
+    expect((await snapshotOfAllTables(t)).snapshots).toMatchObject([{ status: "failed", error: "x".repeat(999) }]);
+    const file = await storeFile(t, "workspace");
+    await expectRefused(t, "snapshot_rejected", async () => worker.finalizeUpload({ snapshotId, ...file }));
+  });
+});
+
+describe("a checkpoint", () => {
+  useFakeClock();
+
+  it("is not current before its turn completes, and is with it", async () => {
+    const t = await startWithAgent();
+    const { worker, claimed } = await running(t);
+    const { snapshotId } = await upload(t, worker, claimed, "workspace");
+    expect((await worker.hydrate(claimed)).snapshot).toBeNull();
+    await worker.complete(claimed, "ok", { snapshotId });
+    await enqueue(t, "c");
+    const { snapshot } = await worker.hydrate(await worker.mustClaim());
+    expect(snapshot).toMatchObject({ snapshotId, sizeBytes: 9 });
+    expect(await contentOf(t, snapshotId)).toBe("workspace");
+  });
+
+  it("never becomes current when its turn is lost", async () => {
+    const t = await startWithAgent();
+    const { worker, claimed } = await running(t);
+    const { snapshotId } = await upload(t, worker, claimed, "workspace");
+    passTime(45_000);
+    await expectRefused(t, "lease_lost", async () => worker.complete(claimed, "ok", { snapshotId }));
+    await sweep(t);
+    await runScheduled(t, 2_000);
+    const other = await startWorker(t);
+    const again = await other.mustClaim();
+    expect((await other.hydrate(again)).snapshot).toBeNull();
+    // Not even for the one who claims next and knows its id.
+    await expectRefused(t, "snapshot_rejected", async () => other.complete(again, "ok", { snapshotId }));
+  });
+
+  it("must be of this very turn: of this worker, conversation and generation, and finished", async () => {
+    const t = await startWithAgent();
+    const worker = await startWorker(t, { policy: { isolation: "shared", conversationsPerWorker: 4 } });
+    await enqueue(t, "c");
+    await enqueue(t, "d");
+    const [c, d] = [await worker.mustClaim("c"), await worker.mustClaim("d")];
+    const ofD = await upload(t, worker, d, "d's workspace");
+    const { snapshotId: unfinished } = await worker.prepareUpload({ ...claimedTurn(c), reason: "checkpoint" });
+    for (const snapshotId of [ofD.snapshotId, unfinished, "nothing", c.messageId]) {
+      await expectRefused(t, "snapshot_rejected", async () => worker.complete(c, "ok", { snapshotId }));
+    }
+    const old = await upload(t, worker, c, "c's workspace");
+    await worker.release(c);
+    const again = await worker.mustClaim("c");
+    await expectRefused(t, "snapshot_rejected", async () =>
+      worker.complete(again, "ok", { snapshotId: old.snapshotId }),
+    );
+    expect(await worker.complete(again)).toBe(true);
+  });
+
+  it("needs the lease to be alive up to its last call", async () => {
+    const t = await startWithAgent();
+    const { worker, claimed } = await running(t);
+    const { snapshotId } = await worker.prepareUpload({ ...claimedTurn(claimed), reason: "checkpoint" });
+    const file = await storeFile(t, "workspace");
+    passTime(45_000);
+    await expectRefused(t, "lease_lost", async () => worker.finalizeUpload({ snapshotId, ...file }));
+    await expectRefused(t, "lease_lost", async () =>
+      worker.prepareUpload({ ...claimedTurn(claimed), reason: "checkpoint" }),
+    );
+  });
+});
+
+function claimedTurn({ conversationId, generation }: { conversationId: string; generation: number }) {
+  return { conversationId, generation };
+}
