@@ -27,6 +27,7 @@ const CLEANUP_BUDGET_MS = 5 * 60_000;
  */
 export async function cleanUpProvider(ctx: ActionCtx, poolKey: string): Promise<CleanupReport> {
   const startedAt = Date.now();
+  const deadline = startedAt + CLEANUP_BUDGET_MS;
   const { provider, config, seen } = await openProvider(ctx, poolKey);
   const found = await listEverything(provider);
   const machines = found.machines.filter(({ state }) => state !== "gone" && state !== "leaving");
@@ -39,14 +40,18 @@ export async function cleanUpProvider(ctx: ActionCtx, poolKey: string): Promise<
   const errors: string[] = [];
   const deleted = new Set<string>();
   for (const { machineId } of machines.filter(isOrphan)) {
-    if (deleted.size >= MAX_DELETIONS || Date.now() - startedAt >= CLEANUP_BUDGET_MS) {
+    if (deleted.size >= MAX_DELETIONS || Date.now() >= deadline) {
       warnings.push("There are more orphan machines than one run destroys: the rest is left for the next one.");
       break;
     }
     try {
       const fresh = await provider.getMachine(machineId);
       if (fresh !== null && !isOrphan(fresh)) continue;
-      if (fresh === null || (await destroyMachine(provider, machineId, { isYoung: false }))) deleted.add(machineId);
+      if (
+        fresh === null ||
+        (await destroyMachine(provider, machineId, { state: fresh.state, isYoung: false, deadline }))
+      )
+        deleted.add(machineId);
       else warnings.push(`Machine ${machineId} is still being destroyed.`);
     } catch (error) {
       errors.push(`Machine ${machineId}: ${error instanceof Error ? error.message : "unknown error"}`);

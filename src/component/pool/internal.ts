@@ -29,19 +29,21 @@ const vPlannedWorker = v.object({
   destroyAt: v.number(),
 });
 
+const vMachineState = v.union(
+  v.literal("booting"),
+  v.literal("running"),
+  v.literal("halted"),
+  v.literal("leaving"),
+  v.literal("gone"),
+  v.literal("unknown"),
+);
+
 const vSeenMachine = v.object({
   home: v.string(),
   machineId: v.string(),
   name: v.string(),
   region: v.string(),
-  state: v.union(
-    v.literal("booting"),
-    v.literal("running"),
-    v.literal("halted"),
-    v.literal("leaving"),
-    v.literal("gone"),
-    v.literal("unknown"),
-  ),
+  state: vMachineState,
   metadata: v.record(v.string(), v.string()),
   createdAt: v.number(),
 });
@@ -54,6 +56,7 @@ const vProviderStep = v.union(
     machineId: v.string(),
     home: v.string(),
     attempt: v.number(),
+    state: v.union(vMachineState, v.null()),
     isYoung: v.boolean(),
   }),
   v.object({ kind: v.literal("destroy_orphan"), machineId: v.string(), home: v.string() }),

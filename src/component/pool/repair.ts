@@ -22,7 +22,7 @@ export function repair(worker: PlannedWorker, machine: SeenMachine | null, input
   const reason = reasonToFence(worker, machine, input);
   const { workerId } = worker;
   const machineId = worker.machineId ?? machine?.machineId ?? null;
-  if (reason !== null) return { kind: "fence", workerId, machineId, reason };
+  if (reason !== null) return { kind: "fence", workerId, machineId, state: machine?.state ?? null, reason };
   if (worker.machineId === null && machine !== null) {
     const { region } = machine;
     return { kind: "adopt", workerId, machineId: machine.machineId, region, reason: "Its create had succeeded." };
@@ -38,7 +38,8 @@ function dismantle(worker: PlannedWorker, machine: SeenMachine | null, { now, un
     return { kind: "forget" as const, workerId, reason: "No machine of it ever appeared." };
   }
   if (now < worker.destroyAt) return null;
-  return { kind: "destroy" as const, workerId, machineId, reason: "It has stopped working and its machine must go." };
+  const reason = "It has stopped working and its machine must go.";
+  return { kind: "destroy" as const, workerId, machineId, state: machine?.state ?? null, reason };
 }
 
 function reasonToFence(worker: PlannedWorker, machine: SeenMachine | null, input: PlanInput): string | null {

@@ -9,6 +9,7 @@ import { backoffMs, DEFAULT_BACKOFF, unitFromText, type BackoffPolicy } from "..
 import type { ProviderConfig } from "../../shared/provider-config.js";
 import { internal } from "../_generated/api.js";
 import type { MutationCtx } from "../functions.js";
+import type { MachineState } from "../providers/provider.js";
 import { requestCapacity, settleRequest } from "../queue/capacity.js";
 import { moveWorker, readLiveWorker, recordDestroy, recordMachine, recordSpawn } from "../workers/fleet.js";
 import { deadlineOfRunning, findRun, type Observation } from "./observe.js";
@@ -17,8 +18,8 @@ import { VANISHED_MS } from "./repair.js";
 import type { PlanAction, PlannedWorker, SeenMachine } from "./situation.js";
 import type { vProblem } from "./tables.js";
 
-/** Longer than any healthy run, see `STEPS_BUDGET_MS`. A run that takes longer is taken for dead. */
-export const RUN_DEADLINE_MS = 5 * 60_000;
+/** Longer than any run, see `STEPS_BUDGET_MS`: one that has not ended by then died, and the next takes over. */
+export const RUN_DEADLINE_MS = 2 * 60_000;
 /** A machine that does not go is asked again, ever less often: 15 s, 30 s, ... 5 minutes. */
 const DESTROY_BACKOFF: BackoffPolicy = { baseMs: 15_000, factor: 2, capMs: 5 * 60_000, jitter: 0.1 };
 
@@ -30,8 +31,17 @@ export type Seen = { machines: SeenMachine[]; unlistedHomes: string[]; tickets: 
 
 export type ProviderStep =
   | { kind: "create"; workerId: string; machineName: string }
-  /** `isYoung`: a provider that does not know the machine may simply not know it yet. */
-  | { kind: "destroy"; workerId: string; machineId: string; home: string; attempt: number; isYoung: boolean }
+  | {
+      kind: "destroy";
+      workerId: string;
+      machineId: string;
+      home: string;
+      attempt: number;
+      /** As listed a moment ago; `null` when it was not. */
+      state: MachineState | null;
+      /** A provider that does not know the machine may simply not know it yet. */
+      isYoung: boolean;
+    }
   | { kind: "destroy_orphan"; machineId: string; home: string };
 
 export type CommittedPlan = { generation: number; steps: ProviderStep[]; drained: number };
@@ -115,9 +125,9 @@ async function applyAction(ctx: MutationCtx, action: PlanAction, scene: Scene): 
     case "fence":
       // The row first: it takes the leases away, so that whatever its machine still does changes nothing any more.
       await moveWorker(ctx, workerId, "lost", reason);
-      return action.machineId === null ? null : await applyDestroy(ctx, planned, action.machineId, scene);
+      return action.machineId === null ? null : await applyDestroy(ctx, planned, action.machineId, action.state, scene);
     case "destroy":
-      return await applyDestroy(ctx, planned, action.machineId, scene);
+      return await applyDestroy(ctx, planned, action.machineId, action.state, scene);
   }
 }
 
@@ -150,11 +160,12 @@ async function applyDestroy(
   ctx: MutationCtx,
   { workerId, home, createdAt }: PlannedWorker,
   machineId: string,
+  state: MachineState | null,
   { now }: Scene,
 ): Promise<ProviderStep> {
   const retryAfterMs = (attempt: number) => backoffMs(DESTROY_BACKOFF, attempt, unitFromText(`${workerId}${attempt}`));
   const attempt = await recordDestroy(ctx, workerId, { machineId, retryAfterMs });
-  return { kind: "destroy", workerId, machineId, home, attempt, isYoung: now - createdAt < VANISHED_MS };
+  return { kind: "destroy", workerId, machineId, home, attempt, state, isYoung: now - createdAt < VANISHED_MS };
 }
 
 export type Problem = { kind: string; message: string };

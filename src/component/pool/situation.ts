@@ -2,7 +2,7 @@
 import type { ScalingPolicy } from "../../shared/provider-config.js";
 import type { Isolation, Scope } from "../../shared/scope.js";
 import type { WorkerStatus } from "../../shared/views.js";
-import type { ObservedMachine } from "../providers/provider.js";
+import type { MachineState, ObservedMachine } from "../providers/provider.js";
 
 export type PlannedWorker = {
   workerId: string;
@@ -50,9 +50,9 @@ export type PlanAction =
   | { kind: "adopt"; workerId: string; machineId: string; region: string; reason: string }
   | { kind: "drain"; workerId: string; reason: string }
   /** Takes its leases away for good, and destroys its machine if one was seen. */
-  | { kind: "fence"; workerId: string; machineId: string | null; reason: string }
-  /** Stops, destroys and confirms. */
-  | { kind: "destroy"; workerId: string; machineId: string; reason: string }
+  | { kind: "fence"; workerId: string; machineId: string | null; state: MachineState | null; reason: string }
+  /** Stops, destroys and confirms. `state` is the machine's as listed, `null` when it was not. */
+  | { kind: "destroy"; workerId: string; machineId: string; state: MachineState | null; reason: string }
   /** Gives up on a machine that never came to be. */
   | { kind: "forget"; workerId: string; reason: string }
   | { kind: "destroy_orphan"; machineId: string; home: string; reason: string };

@@ -1,5 +1,6 @@
 /** The two steps at the provider that can go wrong halfway: creating a machine under its one name, and seeing one gone. */
-import { ProviderError, type MachineSpec, type ObservedMachine, type Provider } from "../providers/provider.js";
+import { ProviderError } from "../providers/provider.js";
+import type { MachineSpec, MachineState, ObservedMachine, Provider } from "../providers/provider.js";
 import { hasMetadata, STOP_TIMEOUT_SECONDS } from "./machines.js";
 
 /** Fly allows one create a second and app, three in a burst. */
@@ -93,29 +94,35 @@ async function findCreated(
   }
 }
 
+type Knowledge = {
+  /** The machine's state as just listed; `null` when it was not. */
+  state: MachineState | null;
+  /** The machine was asked for a moment ago, so that the provider may not know it everywhere yet. */
+  isYoung: boolean;
+  /** ms; whether it is gone is looked at no more after this time, but once. */
+  deadline: number;
+};
+
 /**
  * Destroys and confirms, after a chance for the process to end by itself. Every step may be repeated at any point.
  *
- * @param isYoung the machine was asked for a moment ago, so that the provider may not know it everywhere yet
  * @returns true once the provider says that the machine is gone; false when that is still to be seen
  */
 export async function destroyMachine(
   provider: Provider,
   machineId: string,
-  { isYoung }: { isYoung: boolean },
+  { state: listedState, isYoung, deadline }: Knowledge,
 ): Promise<boolean> {
-  const machine = await provider.getMachine(machineId);
-  if (machine === null) {
-    if (!isYoung) return true;
-    // Right after a create "not found" may be a look at the wrong copy; asking for the end costs nothing.
-    await provider.destroyMachine(machineId);
-    return false;
-  }
-  if (machine.state === "running") await sayGoodbye(provider, machineId);
-  if (machine.state !== "leaving") await provider.destroyMachine(machineId);
-  for (let look = 0; look < CONFIRMATIONS; look++) {
-    if ((await provider.getMachine(machineId)) === null) return true;
+  const state = listedState ?? (await provider.getMachine(machineId))?.state ?? null;
+  if (state === null && !isYoung) return true;
+  if (state === "running") await sayGoodbye(provider, machineId);
+  // Asking for the end of what is not there costs nothing; a young machine may be there although it was not found.
+  if (state !== "leaving" && state !== "gone") await provider.destroyMachine(machineId);
+  if (state === null) return false;
+  for (let look = 0; look < CONFIRMATIONS && (look === 0 || Date.now() < deadline); look++) {
+    // A destroy takes a moment; asking at once would only be asking twice.
     await pause(CONFIRMATION_PAUSE_MS);
+    if ((await provider.getMachine(machineId)) === null) return true;
   }
   return false;
 }

@@ -9,8 +9,11 @@ import type { Providers } from "./providers.js";
 import type { Problem, ProviderStep } from "./run.js";
 import { createMachine, destroyMachine, pause } from "./steps.js";
 
-/** Steps that have not begun by then are left to the next run. With the longest step it stays well below the run's deadline. */
-const STEPS_BUDGET_MS = 2 * 60_000;
+/**
+ * Steps that have not begun by then are left to the next run, and those that have try nothing new: even if every answer
+ * takes as long as the client waits for it, the run ends before it is taken for dead.
+ */
+const STEPS_BUDGET_MS = 45_000;
 /** Enough that one slow answer does not hold up the others, few enough for a provider not to mind. */
 const CONCURRENT_STEPS = 8;
 /** Fly lets three creates through at once and one a second after that. */
@@ -71,8 +74,8 @@ async function takeStep(
       return;
     case "destroy": {
       if (isLate) return;
-      const { workerId, machineId, isYoung } = step;
-      if (await destroyMachine(await providers.at(step.home), machineId, { isYoung })) {
+      const { workerId, machineId, state, isYoung } = step;
+      if (await destroyMachine(await providers.at(step.home), machineId, { state, isYoung, deadline })) {
         const reason = "Its machine is destroyed.";
         await ctx.runMutation(internal.pool.internal.machineGone, { workerId, reason });
         outcome.terminated += 1;
@@ -125,7 +128,7 @@ async function takeCreate(
       region,
     });
     if (isExpected) outcome.spawned += 1;
-    else await destroyMachine(provider, machineId, { isYoung: true });
+    else await destroyMachine(provider, machineId, { state: created.machine.state, isYoung: true, deadline });
     return;
   }
   if (created.kind === "failed") {

@@ -13,8 +13,8 @@ import {
 
 export const FLY_API_URL = "https://api.machines.dev/v1";
 
-/** Creating waits for Fly to place the machine, which takes seconds; everything else answers at once. */
-const CREATE_TIMEOUT_MS = 60_000;
+/** Creating waits for Fly to place the machine, which takes seconds: one that takes longer may still succeed, and is looked for. */
+const CREATE_TIMEOUT_MS = 30_000;
 const CALL_TIMEOUT_MS = 15_000;
 /** Added to the time Fly itself waits, so that its answer arrives before we give up. */
 const WAIT_MARGIN_MS = 5_000;
