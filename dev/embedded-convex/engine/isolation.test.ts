@@ -1,11 +1,11 @@
 /** Functions that misbehave, and what they cannot do to the backend, to each other, and to the host. */
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { call, openNotesApp, valueOf } from "./test-engine.js";
+import { call, openLeanNotesApp, openNotesApp, valueOf } from "./test-engine.js";
 import type { EmbeddedEngine } from "./types.js";
 
 let engine: EmbeddedEngine;
 beforeAll(async () => {
-  engine = await openNotesApp({ env: { PLAIN: "p" }, transactionTimeoutMs: 2_000 });
+  engine = await openNotesApp({ env: { PLAIN: "p" } });
 });
 afterAll(async () => {
   await engine.close();
@@ -34,20 +34,25 @@ describe("transactions", () => {
   });
 
   it("ends a mutation that waits for ever, and lets the others go on", async () => {
-    const [stuck, added] = await Promise.all([
-      call(engine, "misbehaving:waitForever", { author: "d" }),
-      call(engine, "notes:add", { author: "e", text: "waited" }),
-    ]);
-    expect(stuck).toMatchObject(failure("timed out"));
-    expect(added).toMatchObject({ success: true });
-    // What it was waiting for comes after all.
-    await Promise.all([
-      valueOf(engine, "misbehaving:release"),
-      ...[1, 2, 3].map(() => call(engine, "jobs:slow", { turns: 100, fail: false })),
-      valueOf(engine, "notes:add", { author: "e", text: "after" }),
-    ]);
-    expect(await notes("d")).toEqual([]);
-    expect(await notes("e")).toEqual(["waited", "after"]);
+    const impatient = await openLeanNotesApp({ transactionTimeoutMs: 2_000 });
+    try {
+      const [stuck, added] = await Promise.all([
+        call(impatient, "misbehaving:waitForever", { author: "d" }),
+        call(impatient, "notes:add", { author: "e", text: "waited" }),
+      ]);
+      expect(stuck).toMatchObject(failure("timed out"));
+      expect(added).toMatchObject({ success: true });
+      // What it was waiting for comes after all, while another transaction is open.
+      await Promise.all([
+        valueOf(impatient, "misbehaving:release"),
+        valueOf(impatient, "jobs:slow", { turns: 30, fail: false }),
+        valueOf(impatient, "notes:add", { author: "e", text: "after" }),
+      ]);
+      expect(await valueOf(impatient, "notes:list", { author: "d" })).toEqual([]);
+      expect(await valueOf(impatient, "notes:list", { author: "e" })).toEqual(["waited", "after"]);
+    } finally {
+      await impatient.close();
+    }
   });
 
   it("runs many callers one after another, in their order", async () => {

@@ -19,7 +19,7 @@ async function events(): Promise<unknown[]> {
 }
 
 async function until(expected: unknown[]): Promise<void> {
-  await vi.waitFor(async () => expect(await events()).toEqual(expected), { timeout: 10_000 });
+  await vi.waitFor(async () => expect(await events()).toEqual(expected), { timeout: 20_000 });
 }
 
 const schedule = async (kind: string, delayMs: number, options: { fail?: boolean; failAfterwards?: boolean } = {}) =>
@@ -57,10 +57,10 @@ describe("scheduled functions", () => {
     expect(await state(id)).toMatchObject({ state: { kind: "pending" } });
     engine.advanceClock(39 * DAY_MS);
     await schedule("almost", 0);
-    await vi.waitFor(async () => expect(await events()).toContain("almost"), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await events()).toContain("almost"), { timeout: 20_000 });
     expect(await state(id)).toMatchObject({ state: { kind: "pending" } });
     engine.advanceClock(DAY_MS);
-    await vi.waitFor(async () => expect(await events()).toContain("next month"), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await events()).toContain("next month"), { timeout: 20_000 });
   });
 
   it("forgets what a mutation scheduled before it failed", async () => {
@@ -98,7 +98,7 @@ describe("scheduled functions", () => {
       await valueOf(engine, "jobs:scheduleAction", { kind: "a", delayMs: 0, ms: 300 }),
       await valueOf(engine, "jobs:scheduleAction", { kind: "b", delayMs: 0, ms: 300 }),
     ];
-    await vi.waitFor(async () => expect(await events()).toHaveLength(4), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await events()).toHaveLength(4), { timeout: 20_000 });
     // Both began before either ended.
     expect((await events()).slice(0, 2)).toEqual(expect.arrayContaining(["a begins", "b begins"]));
     for (const id of [a, b]) {
@@ -140,14 +140,14 @@ describe("scheduled functions", () => {
 describe("crons", () => {
   it("runs an interval at the start and then on time, and a daily one at its hour", async () => {
     const count = async (kind: string) => await valueOf(engine, "jobs:countEvents", { kind });
-    await vi.waitFor(async () => expect(await count("interval cron")).toBe(1), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await count("interval cron")).toBe(1), { timeout: 20_000 });
     engine.advanceClock(5.9 * 60 * 60 * 1000);
     expect(await count("interval cron")).toBe(1);
     engine.advanceClock(0.2 * 60 * 60 * 1000);
-    await vi.waitFor(async () => expect(await count("interval cron")).toBe(2), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await count("interval cron")).toBe(2), { timeout: 20_000 });
     const daily = Number(await count("daily cron"));
     engine.advanceClock(DAY_MS);
-    await vi.waitFor(async () => expect(await count("daily cron")).toBe(daily + 1), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await count("daily cron")).toBe(daily + 1), { timeout: 20_000 });
   });
 });
 

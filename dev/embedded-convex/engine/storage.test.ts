@@ -59,7 +59,7 @@ describe("storage", () => {
     expect(await valueOf(engine, "files:url", { id: stored.storageId })).toBeNull();
     expect(await valueOf(engine, "files:readInAction", { id: stored.storageId })).toBeNull();
     expect(engine.storage.open(uuid)).toBeNull();
-    await vi.waitFor(async () => expect(await readdir(dirname(stored.path))).toEqual([]), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await readdir(dirname(stored.path))).toEqual([]), { timeout: 20_000 });
     expect(existsSync(stored.path)).toBe(false);
   });
 

@@ -1,7 +1,7 @@
-/** A process that writes through an engine until it is killed; the persistence test starts it, and kills it. */
+/** A process that writes through an engine until it is killed; the crash test starts it, and kills it. */
 import { writeSync } from "node:fs";
 import process from "node:process";
-import { openLeanNotesApp, valueOf } from "./test-engine.js";
+import { call, openLeanNotesApp, valueOf } from "./test-engine.js";
 
 /** Large enough that some hundred of them make the log due for a snapshot. */
 const TEXT = "x".repeat(50_000);
@@ -9,7 +9,7 @@ const MAX_NOTES = 100_000;
 const ACTION_MS = 600_000;
 
 const [mode, dataDirectory] = process.argv.slice(2);
-if (dataDirectory === undefined) throw new Error("usage: persistence-child.ts <notes|action|idle> <data directory>");
+if (dataDirectory === undefined) throw new Error("usage: crash-child.ts <notes|action|full|idle> <data directory>");
 const engine = await openLeanNotesApp({ dataDirectory });
 // Its parent's end is its own: a test that was stopped leaves no process behind.
 process.stdin.on("close", () => process.exit()).resume();
@@ -38,6 +38,17 @@ if (mode === "notes") {
     const begun = engine.readTable("", "events", { limit: 10, order: "asc" });
     if (begun.some((event) => JSON.stringify(event).includes("interrupted begins"))) tell("begun");
   });
+} else if (mode === "full") {
+  // Until the disk is full, which the parent has arranged to be soon.
+  for (let number = 0; number < MAX_NOTES; number += 1) {
+    const result = await call(engine, "notes:add", { author: "child", text: `${number} ${TEXT}` });
+    if (result.success) continue;
+    const kept = engine.readTable("", "notes", { limit: MAX_NOTES, order: "asc" }).length;
+    const listed = await valueOf(engine, "notes:countAll");
+    tell(JSON.stringify({ acknowledged: number, kept, listed, errorMessage: result.errorMessage }));
+    break;
+  }
+  process.exit();
 } else {
   tell("open");
 }
