@@ -9,7 +9,7 @@ import { requireEncryptionKey, tenantOfDeployment } from "./key.js";
 export const PROVIDER_TOKEN_REF = "fly.apiToken";
 
 /** @throws `secret_missing`, `secret_unreadable`, and what {@link requireEncryptionKey} throws. */
-export async function requireSecret(ctx: ActionCtx, secretRef: string): Promise<string> {
+export async function requireSecret(ctx: Pick<ActionCtx, "runQuery">, secretRef: string): Promise<string> {
   const sealed: { version: number; envelope: Envelope } | null = await ctx.runQuery(
     internal.secrets.internal.sealedSecret,
     { secretRef },
