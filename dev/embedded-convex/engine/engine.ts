@@ -67,12 +67,13 @@ async function assemble(
   // Traces of functions name the lines of their sources, not of the bundles.
   process.setSourceMapsEnabled(true);
   const { projectDirectory, cloudUrl, siteUrl } = options;
-  const log = options.log ?? ((): void => undefined);
   const clock = new Clock();
   const now = (): number => clock.now();
   const invocations = new AsyncLocalStorage<Invocation>();
-  // What a commit sets off must not run as part of the function that committed.
+  // What a commit sets off must not run as part of the function that committed; nor must the log, whose writer may use
+  // the `console` that functions see replaced by one that logs.
   const inCleanContext = AsyncLocalStorage.snapshot();
+  const log = (line: string): void => inCleanContext(() => options.log?.(line));
   for (const [name, value] of Object.entries(options.env ?? {})) {
     if (state.variables.get(name) !== value) state.save({ env: { [name]: value } });
   }

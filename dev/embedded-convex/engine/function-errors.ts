@@ -41,15 +41,22 @@ function toJson(data: unknown): JSONValue {
 }
 
 function traceOf(error: Error, sourceRoot: string): string {
-  const lines = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line) && !isMachinery(line));
-  const shown = lines.slice(0, MAX_TRACE_LINES).map((line) => shorten(line, sourceRoot));
+  const frames = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+  const end = frames.findIndex(isCallOfTheEngine);
+  const own = frames.slice(0, end < 0 ? undefined : end).filter((frame) => !isMachinery(frame));
+  const shown = own.slice(0, MAX_TRACE_LINES).map((frame) => shorten(frame, sourceRoot));
   return shown.length === 0 ? "" : `\n${shown.join("\n")}`;
 }
 
+/** Here the function was called; below are the engine and whoever called it. */
+function isCallOfTheEngine(frame: string): boolean {
+  return /\/embedded-convex\/engine\/(?:run-handler|call-function|calls|run-job|crons|http-actions)\.ts/.test(frame);
+}
+
 /** Frames of Node, of Convex's own library, and of this engine, say nothing to the author of a function. */
-function isMachinery(line: string): boolean {
-  return /node:internal|\/node_modules\/(?:convex|convex-test|vitest|@vitest)\/|\/embedded-convex\/engine\/[\w-]+\.ts/.test(
-    line,
+function isMachinery(frame: string): boolean {
+  return /[ (]node:|\/node_modules\/(?:convex|convex-test|vitest|@vitest)\/|\/embedded-convex\/engine\/[\w-]+\.ts/.test(
+    frame,
   );
 }
 

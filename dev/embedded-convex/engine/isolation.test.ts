@@ -80,6 +80,20 @@ describe("limits on values", () => {
     expect(await call(engine, "misbehaving:insertLarge", { bytes: 1_000_000 })).toMatchObject({ success: true });
   });
 
+  it("logs once what a function logs, also when the log goes to the console", async () => {
+    const printed: unknown[] = [];
+    const spy = vi.spyOn(console, "log").mockImplementation((line: unknown) => printed.push(line));
+    const talkative = await openLeanNotesApp({ log: (line) => console.log(line) });
+    try {
+      const { logLines } = await call(talkative, "notes:addThenThrow", { author: "x" });
+      expect(logLines).toHaveLength(1);
+      expect(printed.filter((line) => String(line).includes("about to fail"))).toHaveLength(1);
+    } finally {
+      spy.mockRestore();
+      await talkative.close();
+    }
+  });
+
   it("cuts off a log that never ends", async () => {
     const { logLines } = await call(engine, "misbehaving:logTooMuch");
     expect(logLines).toHaveLength(257);
