@@ -46,7 +46,7 @@ import type * as pool_run from "../pool/run.js";
 import type * as pool_situation from "../pool/situation.js";
 import type * as pool_steps from "../pool/steps.js";
 import type * as pool_tables from "../pool/tables.js";
-import type * as pool_take_steps from "../pool/take-steps.js";
+import type * as pool_takeSteps from "../pool/takeSteps.js";
 import type * as providers_fly_client from "../providers/fly/client.js";
 import type * as providers_fly_responses from "../providers/fly/responses.js";
 import type * as providers_local_url from "../providers/local/url.js";
@@ -138,7 +138,7 @@ const fullApi: ApiFromModules<{
   "pool/situation": typeof pool_situation;
   "pool/steps": typeof pool_steps;
   "pool/tables": typeof pool_tables;
-  "pool/take-steps": typeof pool_take_steps;
+  "pool/takeSteps": typeof pool_takeSteps;
   "providers/fly/client": typeof providers_fly_client;
   "providers/fly/responses": typeof providers_fly_responses;
   "providers/local/url": typeof providers_local_url;

@@ -5,6 +5,7 @@ import { randomToken, sha256Hex } from "../digest.js";
 import type { ActionCtx } from "../functions.js";
 import { RECONCILE_WINDOW_MS } from "../queue/capacity.js";
 import { providerConfigMissing } from "./providers.js";
+import { bootProblem } from "./boot.js";
 import { homeOf } from "./homes.js";
 import { hasMetadata, ownershipMetadata, type Ownership } from "./machines.js";
 import type { Observation } from "./observe.js";
@@ -13,7 +14,7 @@ import { describeProblem } from "./problem.js";
 import { Providers } from "./providers.js";
 import type { CommittedPlan, Outcome, Problem, Seen } from "./run.js";
 import type { PlanInput } from "./situation.js";
-import { takeSteps } from "./take-steps.js";
+import { takeSteps } from "./takeSteps.js";
 
 export type ReconcileReport = {
   activeWorkers: number;
@@ -92,7 +93,8 @@ class Run {
     const situation: PlanInput = { ...seen, ...atProvider, now: Date.now() };
     const planned = plan(situation);
     if (planned.length === 0) {
-      return { ...NOTHING, nextAt: nextDeadline(situation), isFull: isFull(situation) };
+      const problem = bootProblem(seen.bootFailures);
+      return { ...NOTHING, problem, nextAt: nextDeadline(situation), isFull: isFull(situation) };
     }
     const spawns = planned.filter(({ kind }) => kind === "spawn").length;
     const { tickets, credentials } = await mint(spawns);
@@ -162,7 +164,9 @@ class Run {
     const strangers = machines.filter(({ name }) => !names.has(name));
     const deadline = nextDeadline({ ...rows, machines: strangers });
     const nextAt = plan(rows).length > 0 ? Date.now() + RECONCILE_WINDOW_MS : deadline;
-    return { generation, stoodAside: false, problem, backOff, nextAt, isFull: isFull(rows) };
+    // What the provider says comes first; a pool whose machines do not stay up says so otherwise.
+    const said = problem ?? bootProblem(after.bootFailures);
+    return { generation, stoodAside: false, problem: said, backOff, nextAt, isFull: isFull(rows) };
   }
 }
 
