@@ -19,6 +19,7 @@ const ERROR_KINDS = [
   "provider_unreachable",
   "provider_rejected",
   "provider_no_capacity",
+  "worker_boot_failed",
   "machine_stuck",
   "worker_rejected",
   "enrollment_rejected",

@@ -69,6 +69,8 @@ export const observation = internalQuery({
     providerConfig: v.union(vProviderConfig, v.null()),
     policy: vScalingPolicy,
     spawnLimit: v.number(),
+    spawnHeldUntil: vNullableNumber,
+    bootFailures: v.union(v.object({ count: v.number(), lastAt: v.number() }), v.null()),
     workers: v.array(vPlannedWorker),
     waiting: v.array(v.object({ conversationId: v.string(), agentKey: v.string(), consumerUserId: vNullableString })),
     sweepDue: v.boolean(),

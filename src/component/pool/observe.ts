@@ -4,6 +4,7 @@ import type { Doc } from "../_generated/dataModel.js";
 import type { QueryCtx } from "../functions.js";
 import { isSweepDue, readReadyLanes } from "../queue/ready.js";
 import { readLiveWorkers, type LiveWorker } from "../workers/fleet.js";
+import { spawnsHeldUntil, standingFailures, type BootFailures } from "./boot.js";
 import { homeOf } from "./homes.js";
 import { findPool } from "./policy.js";
 import type { PlannedWorker, WaitingLane } from "./situation.js";
@@ -19,6 +20,8 @@ export type Observation = {
   providerConfig: ProviderConfig | null;
   policy: ScalingPolicy;
   spawnLimit: number;
+  spawnHeldUntil: number | null;
+  bootFailures: BootFailures | null;
   workers: PlannedWorker[];
   waiting: WaitingLane[];
   sweepDue: boolean;
@@ -49,12 +52,19 @@ export async function observe(ctx: QueryCtx, poolKey: string): Promise<Observati
   const useful = Math.min(MAX_WAITING, policy.maxWorkers * policy.conversationsPerWorker + 1);
   const lanes = await readReadyLanes(ctx, poolKey, useful);
   const run = await findRun(ctx, poolKey);
-  const isProbing = (run?.consecutiveFailures ?? 0) >= FAILURES_BEFORE_PROBING;
+  const planned = workers.map(plannedWorker);
+  const bootFailures = standingFailures(run?.bootFailures, planned);
+  const spawnHeldUntil = bootFailures === null ? null : spawnsHeldUntil(bootFailures);
+  const isProbing = bootFailures !== null || (run?.consecutiveFailures ?? 0) >= FAILURES_BEFORE_PROBING;
+  const isHeld = spawnHeldUntil !== null && now < spawnHeldUntil;
+  const most = isProbing ? 1 : Math.min(policy.spawnStep, MAX_SPAWNS_PER_RUN);
   return {
     providerConfig: pool?.providerConfig ?? null,
     policy,
-    spawnLimit: isProbing ? 1 : Math.min(policy.spawnStep, MAX_SPAWNS_PER_RUN),
-    workers: workers.map(plannedWorker),
+    spawnLimit: isHeld ? 0 : most,
+    spawnHeldUntil,
+    bootFailures,
+    workers: planned,
     waiting: lanes.map(({ conversationId, agentKey, consumerUserId }) => ({
       conversationId,
       agentKey,

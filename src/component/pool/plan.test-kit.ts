@@ -61,6 +61,7 @@ export function inputWith(change: Partial<PlanInput> = {}): PlanInput {
     now: NOW,
     policy,
     spawnLimit: policy.spawnStep,
+    spawnHeldUntil: null,
     workers: [],
     waiting: [],
     machines: (change.workers ?? []).map((worker) => machineOf(worker)),

@@ -63,6 +63,7 @@ export function nextDeadline(input: PlanInput): number | null {
   const { now, policy, workers, machines } = input;
   const byName = machinesByName(machines);
   const deadlines = workers.flatMap((worker) => workerDeadlines(worker, byName.get(worker.machineName) ?? null, input));
+  if (input.spawnHeldUntil !== null) deadlines.push(input.spawnHeldUntil);
   if (workers.length > 0) deadlines.push(now + policy.reconcileIntervalMs);
   const names = new Set(workers.map(({ machineName }) => machineName));
   for (const { name, state, createdAt } of machines) {

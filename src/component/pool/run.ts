@@ -12,6 +12,7 @@ import type { MutationCtx } from "../functions.js";
 import type { MachineState } from "../providers/provider.js";
 import { requestCapacity, settleRequest } from "../queue/capacity.js";
 import { moveWorker, readLiveWorker, recordDestroy, recordMachine, recordSpawn } from "../workers/fleet.js";
+import type { BootFailures } from "./boot.js";
 import { deadlineOfRunning, findRun, type Observation } from "./observe.js";
 import { plan } from "./plan.js";
 import { VANISHED_MS } from "./repair.js";
@@ -83,13 +84,33 @@ export async function commitPlan(ctx: MutationCtx, poolKey: string, seen: Seen):
   await requestCapacity(ctx, poolKey, started.deadlineAt);
 
   const committed: CommittedPlan = { generation, steps: [], drained: 0 };
+  let failedBoots = 0;
   const scene: Scene = { poolKey, observation, providerConfig, tickets: [...seen.tickets], now };
   for (const action of plan({ ...observation, ...seen, now })) {
     const step = await applyAction(ctx, action, scene);
     if (step !== null) committed.steps.push(step);
     if (action.kind === "drain") committed.drained += 1;
+    if (action.kind === "fence") failedBoots += Number(isStarting(observation, action.workerId));
   }
+  await noteBoots(ctx, poolKey, observation.bootFailures, failedBoots);
   return committed;
+}
+
+function isStarting({ workers }: Observation, workerId: string): boolean {
+  return workers.some((worker) => worker.workerId === workerId && worker.status === "starting");
+}
+
+/** Counts machines that ended before their worker had enrolled; forgets them once one has. */
+async function noteBoots(
+  ctx: MutationCtx,
+  poolKey: string,
+  standing: BootFailures | null,
+  failed: number,
+): Promise<void> {
+  const run = await findRun(ctx, poolKey);
+  if (run === null || (failed === 0 && (standing !== null || run.bootFailures === undefined))) return;
+  const bootFailures = failed === 0 ? undefined : { count: (standing?.count ?? 0) + failed, lastAt: Date.now() };
+  await ctx.db.patch("poolRuns", run._id, { bootFailures });
 }
 
 type Scene = {

@@ -36,6 +36,8 @@ export type PlanInput = {
   policy: ScalingPolicy;
   /** Machines that may be asked for at once, at most; below the policy's `spawnStep` while the provider fails. */
   spawnLimit: number;
+  /** While machines end before they enroll: when the next may be asked for; `null` when nothing is held back. */
+  spawnHeldUntil: number | null;
   /** Every worker that is not proven gone. */
   workers: PlannedWorker[];
   waiting: WaitingLane[];

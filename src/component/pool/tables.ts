@@ -27,5 +27,7 @@ export const poolTables = {
     /** What kept the last run from doing its work; shown with waiting messages. */
     problem: v.optional(vProblem),
     consecutiveFailures: v.number(),
+    /** Machines in a row that ended before their worker had enrolled, see `boot.ts`. */
+    bootFailures: v.optional(v.object({ count: v.number(), lastAt: v.number() })),
   }).index("by_pool", ["poolKey"]),
 };
