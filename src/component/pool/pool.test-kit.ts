@@ -1,6 +1,7 @@
 /// <reference types="vite/client" />
 /** A pool on a fake clock, a machines API in memory, and workers that live as long as their machines do. */
 import { afterEach, beforeAll, beforeEach, vi } from "vitest";
+import { hashText } from "../../shared/backoff.js";
 import type { ProviderConfig, ScalingPolicy } from "../../shared/provider-config.js";
 import type { Claim } from "../../shared/worker-protocol.js";
 import { randomToken } from "../digest.js";
@@ -40,6 +41,12 @@ export function useFakePool(): void {
     vi.stubEnv("AGENT_FACTORY_ENCRYPTION_KEY", TEST_ENCRYPTION_KEY);
     vi.stubEnv("CONVEX_CLOUD_URL", "https://test.convex.cloud");
     vi.useFakeTimers({ now: 1_700_000_000_000 });
+    // The same names and tokens every time, so that a failure can be looked at again.
+    let random = 0;
+    vi.spyOn(crypto, "getRandomValues").mockImplementation((array) => {
+      if (array instanceof Uint8Array) array.set(array.map((_, index) => hashText(`${random++}/${index}`)));
+      return array;
+    });
     for (const name of ["digest", "encrypt", "decrypt", "importKey"] as const) {
       const original = crypto.subtle[name].bind(crypto.subtle) as (...args: unknown[]) => Promise<never>;
       vi.spyOn(crypto.subtle, name).mockImplementation(async (...args: unknown[]) => {
@@ -126,9 +133,13 @@ export async function setProvider(t: Harness, providerConfig: ProviderConfig): P
   await t.action(async (ctx) => await ctx.runMutation(lib.setProviderRuntimeConfig, { providerConfig }));
 }
 
-/** What the app's cron does every minute. */
+/** What the app's cron does every minute. Somebody has to let time pass for it, as {@link reconcile} does. */
+export async function reconcileNow(t: Harness) {
+  return await t.action(async (ctx) => await ctx.runAction(lib.reconcileWorkers, {}));
+}
+
 export async function reconcile(t: Harness) {
-  return await whileTimePasses(t.action(async (ctx) => await ctx.runAction(lib.reconcileWorkers, {})));
+  return await whileTimePasses(reconcileNow(t));
 }
 
 export async function health(t: Harness) {

@@ -93,6 +93,15 @@ describe("overlapping runs", () => {
     expect(await liveRows(t)).toHaveLength(1);
   });
 
+  it("write their intents one after the other", async () => {
+    const { t } = await startPool({ maxWorkers: 5 });
+    await enqueue(t, "c");
+    expect(await commitAndDie(t, "wone")).toMatchObject({ generation: 1 });
+    await enqueue(t, "d");
+    expect(await commitAndDie(t, "wtwo")).toBeNull();
+    expect(await liveRows(t)).toMatchObject([{ workerId: "wone" }]);
+  });
+
   it("do not disturb what the acting one has to say", async () => {
     const { t, api } = await startPool();
     api.faultFor = ({ action }) => (action === "create" ? { kind: "refuse", status: 400 } : null);
