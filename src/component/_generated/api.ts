@@ -29,6 +29,7 @@ import type * as identity_public from "../identity/public.js";
 import type * as identity_tables from "../identity/tables.js";
 import type * as lib from "../lib.js";
 import type * as logging from "../logging.js";
+import type * as pool_boot from "../pool/boot.js";
 import type * as pool_cleanup from "../pool/cleanup.js";
 import type * as pool_demand from "../pool/demand.js";
 import type * as pool_homes from "../pool/homes.js";
@@ -121,6 +122,7 @@ const fullApi: ApiFromModules<{
   "identity/tables": typeof identity_tables;
   lib: typeof lib;
   logging: typeof logging;
+  "pool/boot": typeof pool_boot;
   "pool/cleanup": typeof pool_cleanup;
   "pool/demand": typeof pool_demand;
   "pool/homes": typeof pool_homes;
