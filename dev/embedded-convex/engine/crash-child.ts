@@ -9,7 +9,8 @@ const MAX_NOTES = 100_000;
 const ACTION_MS = 600_000;
 
 const [mode, dataDirectory] = process.argv.slice(2);
-if (dataDirectory === undefined) throw new Error("usage: crash-child.ts <notes|action|full|idle> <data directory>");
+if (dataDirectory === undefined)
+  throw new Error("usage: crash-child.ts <notes|action|jobs|full|idle> <data directory>");
 const engine = await openLeanNotesApp({ dataDirectory });
 // Its parent's end is its own: a test that was stopped leaves no process behind.
 process.stdin.on("close", () => process.exit()).resume();
@@ -38,6 +39,12 @@ if (mode === "notes") {
     const begun = engine.readTable("", "events", { limit: 10, order: "asc" });
     if (begun.some((event) => JSON.stringify(event).includes("interrupted begins"))) tell("begun");
   });
+} else if (mode === "jobs") {
+  for (let number = 0; number < MAX_NOTES; number += 1) {
+    const args = { kind: `job ${number}`, delayMs: 0, fail: false, failAfterwards: false };
+    await valueOf(engine, "jobs:scheduleMutation", args);
+    tell(String(number));
+  }
 } else if (mode === "full") {
   // Until the disk is full, which the parent has arranged to be soon.
   for (let number = 0; number < MAX_NOTES; number += 1) {

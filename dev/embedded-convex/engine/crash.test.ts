@@ -118,6 +118,21 @@ describe("kill -9", () => {
     },
   );
 
+  it("runs every scheduled mutation exactly once", { timeout: 60_000 }, async () => {
+    const acknowledged = (await runAndKill("jobs", 200)).length;
+    const reopened = await open();
+    await vi.waitFor(() => expect(reopened.diagnostics().pendingJobs).toBe(0), 30_000);
+    const kinds = reopened
+      .readTable("", "events", { limit: 10_000, order: "asc" })
+      .map((event) => (event as { kind: string }).kind)
+      .filter((kind) => kind.startsWith("job "));
+    const jobs = reopened.readTable("", "_scheduled_functions", { limit: 10_000, order: "asc" });
+    expect(jobs.every((job) => (job as { state: { kind: string } }).state.kind === "success")).toBe(true);
+    expect(new Set(kinds).size).toBe(kinds.length);
+    expect(kinds).toHaveLength(jobs.length);
+    expect(jobs.length).toBeGreaterThanOrEqual(acknowledged);
+  });
+
   it("does not leave the directory locked", { timeout: 60_000 }, async () => {
     const { child, printed } = startChild("idle");
     await vi.waitFor(() => expect(printed).toEqual(["open"]), 30_000);

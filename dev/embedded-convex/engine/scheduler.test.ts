@@ -93,6 +93,20 @@ describe("scheduled functions", () => {
     expect(await state(done)).toMatchObject({ state: { kind: "success" } });
   });
 
+  it("does not start what was canceled while it was waiting for its turn", async () => {
+    const action = await valueOf(engine, "jobs:scheduleAction", { kind: "action", delayMs: 60_000, ms: 0 });
+    const mutation = await schedule("mutation", 60_000);
+    // A transaction is open; the two that cancel wait for it; then the jobs become due, and wait for those.
+    const open = valueOf(engine, "jobs:slow", { turns: 300, fail: true }).catch(() => null);
+    const cancels = [action, mutation].map((id) => valueOf(engine, "jobs:cancel", { id }));
+    engine.advanceClock(60_000);
+    await Promise.all([open, ...cancels]);
+    await schedule("after", 0);
+    await until(["after"]);
+    expect(await state(action)).toMatchObject({ state: { kind: "canceled" } });
+    expect(await state(mutation)).toMatchObject({ state: { kind: "canceled" } });
+  });
+
   it("runs actions side by side", async () => {
     const [a, b] = [
       await valueOf(engine, "jobs:scheduleAction", { kind: "a", delayMs: 0, ms: 300 }),
