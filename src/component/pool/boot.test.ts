@@ -23,10 +23,18 @@ const worker = (status: PlannedWorker["status"], statusSince: number): PlannedWo
 describe("failed boots", () => {
   it("stand until a worker has enrolled after the last of them", () => {
     const failures = { count: 3, lastAt: 1_000 };
-    expect(standingFailures(undefined, [])).toBeNull();
-    expect(standingFailures({ count: 0, lastAt: 0 }, [])).toBeNull();
-    expect(standingFailures(failures, [worker("starting", 2_000), worker("active", 1_000)])).toEqual(failures);
-    expect(standingFailures(failures, [worker("active", 1_001)])).toBeNull();
+    const standing = (given: typeof failures | undefined, workers: PlannedWorker[] = [], changedAt = 0) =>
+      standingFailures(given, { workers, changedAt });
+    expect(standing(undefined)).toBeNull();
+    expect(standing({ count: 0, lastAt: 0 })).toBeNull();
+    expect(standing(failures, [worker("starting", 2_000), worker("active", 1_000)])).toEqual(failures);
+    expect(standing(failures, [worker("active", 1_001)])).toBeNull();
+  });
+
+  it("are forgotten when somebody changes the pool", () => {
+    const failures = { count: 3, lastAt: 1_000 };
+    expect(standingFailures(failures, { workers: [], changedAt: 1_000 })).toEqual(failures);
+    expect(standingFailures(failures, { workers: [], changedAt: 1_001 })).toBeNull();
   });
 
   it("hold the next machine back, longer each time, within ten minutes and their jitter", () => {

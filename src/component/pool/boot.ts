@@ -15,10 +15,15 @@ const FAILURES_WORTH_A_WORD = 2;
 /** Failed boots in a row, as the pool's run row keeps them. */
 export type BootFailures = { count: number; lastAt: number };
 
-/** No failures count any more once a worker has enrolled since the last of them. */
-export function standingFailures(failures: BootFailures | undefined, workers: PlannedWorker[]): BootFailures | null {
+/** No failures count any more once a worker has enrolled since the last of them, or somebody has changed the pool. */
+export function standingFailures(
+  failures: BootFailures | undefined,
+  { workers, changedAt }: { workers: PlannedWorker[]; changedAt: number },
+): BootFailures | null {
   if (failures === undefined || failures.count === 0) return null;
   const { lastAt } = failures;
+  // Whoever stores another image, or the same one once more, wants to see it tried.
+  if (changedAt > lastAt) return null;
   return workers.some(({ status, statusSince }) => status === "active" && statusSince > lastAt) ? null : failures;
 }
 

@@ -53,7 +53,7 @@ export async function observe(ctx: QueryCtx, poolKey: string): Promise<Observati
   const lanes = await readReadyLanes(ctx, poolKey, useful);
   const run = await findRun(ctx, poolKey);
   const planned = workers.map(plannedWorker);
-  const bootFailures = standingFailures(run?.bootFailures, planned);
+  const bootFailures = standingFailures(run?.bootFailures, { workers: planned, changedAt: pool?.updatedAt ?? 0 });
   const spawnHeldUntil = bootFailures === null ? null : spawnsHeldUntil(bootFailures);
   const isProbing = bootFailures !== null || (run?.consecutiveFailures ?? 0) >= FAILURES_BEFORE_PROBING;
   const isHeld = spawnHeldUntil !== null && now < spawnHeldUntil;

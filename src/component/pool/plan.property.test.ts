@@ -217,7 +217,7 @@ describe("plans, one after the other", () => {
           );
           input = { ...input, workers: patient };
         }
-        expect(wakeUps).toBeLessThanOrEqual(hour / 10_000 + 3 * input.workers.length);
+        expect(wakeUps).toBeLessThanOrEqual(hour / 10_000 + 10 + 3 * input.workers.length);
       }),
       { numRuns: 200 },
     );
