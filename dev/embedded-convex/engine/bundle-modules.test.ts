@@ -1,3 +1,4 @@
+/** Which modules run where, and that bundles follow their sources. */
 import { mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

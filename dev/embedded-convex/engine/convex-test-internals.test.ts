@@ -1,3 +1,4 @@
+/** That the private state which the engine builds on is still there, and that its absence is noticed. */
 import { describe, expect, it } from "vitest";
 import { checkDatabase, checkVersion, databaseOf, openConvexTest } from "./convex-test-internals.js";
 

@@ -1,3 +1,4 @@
+/** When crons run, by every kind of schedule. */
 import { describe, expect, it } from "vitest";
 import { nextRun, type CronSchedule } from "./cron-times.js";
 

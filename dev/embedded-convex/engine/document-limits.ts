@@ -3,9 +3,9 @@ import { getConvexSize, type Value } from "convex/values";
 import type { ConvexTestInternals } from "./convex-test-types.js";
 import { tableOfId } from "./read-sets.js";
 
-export const MAX_DOCUMENT_BYTES = 1 << 20;
+const MAX_DOCUMENT_BYTES = 1 << 20;
 /** Of a call's arguments, and of its result. */
-export const MAX_TRANSFER_BYTES = 16 << 20;
+const MAX_TRANSFER_BYTES = 16 << 20;
 const MAX_ARRAY_LENGTH = 8_192;
 const MAX_FIELDS = 1_024;
 const MAX_DEPTH = 16;
@@ -27,7 +27,7 @@ export function installDocumentLimits({ global }: ConvexTestInternals): void {
 }
 
 /** @throws saying which limit a document breaks, and where. */
-export function checkDocument(table: string, document: Readonly<Record<string, Value | undefined>>): void {
+function checkDocument(table: string, document: Readonly<Record<string, Value | undefined>>): void {
   const problem = findProblem(document, table, 0);
   if (problem !== null) throw new Error(problem);
   const size = getConvexSize(document);

@@ -27,7 +27,7 @@ export function describeFailure(error: unknown, sourceRoot: string): FunctionFai
 }
 
 /** By the symbol, not by class: every bundle has a ConvexError class of its own. */
-export function isConvexError(error: unknown): error is { data: unknown } {
+function isConvexError(error: unknown): error is { data: unknown } {
   return typeof error === "object" && error !== null && Symbol.for("ConvexError") in error && "data" in error;
 }
 

@@ -118,7 +118,7 @@ function withSlash(prefix: string): string {
   return prefix.endsWith("/") ? prefix : `${prefix}/`;
 }
 
-export function isRouter(value: unknown): value is HttpRouter {
+function isRouter(value: unknown): value is HttpRouter {
   return (
     typeof value === "object" &&
     value !== null &&

@@ -66,7 +66,7 @@ function comparePrefix(a: Key, b: Key, length: number): number {
 }
 
 /** Convex's order of values; the common cases without the allocations of `compareValues`. */
-export function compareFields(a: Value | undefined, b: Value | undefined): number {
+function compareFields(a: Value | undefined, b: Value | undefined): number {
   if (typeof a === "number" && typeof b === "number" && a !== 0 && b !== 0) {
     if (a < b) return -1;
     if (a > b) return 1;

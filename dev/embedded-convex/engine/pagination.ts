@@ -7,7 +7,7 @@ import type { RangeScan } from "./range-scan.js";
 import type { Order } from "./table-store.js";
 
 /** The cursor after the last document of a range, however many come to stand there later. */
-export const END_CURSOR = "_end_cursor";
+const END_CURSOR = "_end_cursor";
 
 const vCursor = z.array(z.string().nullable());
 

@@ -1,3 +1,4 @@
+/** The sorted list against a sorted array. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SortedList } from "./sorted-list.js";

@@ -6,7 +6,7 @@ import { loadAppDefinition } from "../definition/load.js";
 import { createEngine } from "./engine.js";
 import type { CallResult, EmbeddedEngine, Engine, EngineOptions, FunctionCall } from "./types.js";
 
-export const NOTES_APP = fileURLToPath(new URL("../fixtures/notes-app", import.meta.url));
+const NOTES_APP = fileURLToPath(new URL("../fixtures/notes-app", import.meta.url));
 
 /** Evaluated once per test file; tests change what the app does, not what it consists of. */
 let definition: Promise<AppDefinition> | null = null;
