@@ -34,12 +34,12 @@ type LanePosition = {
 /**
  * The fields a lane gets when `head` is its head now (`null`: it has none).
  *
- * A ready lane with a warm worker is reserved for that worker until `wakeAt`; the caller then needs no machine yet.
+ * A ready lane is reserved for `reservedFor` until `wakeAt`, if there is one; the caller then needs no machine yet.
  */
 export function laneWithHead(
   lane: Pick<Doc<"lanes">, "state">,
   head: HeadFacts | null,
-  warmWorkerId: string | undefined,
+  reservedFor: string | undefined,
   now: number,
 ): LanePosition {
   const state = nextLaneState(lane.state, headEvent(head, now));
@@ -49,9 +49,9 @@ export function laneWithHead(
   }
   return {
     state,
-    audience: warmWorkerId ?? ANY_WORKER,
+    audience: reservedFor ?? ANY_WORKER,
     rank: laneRank(now, head.priority),
-    wakeAt: warmWorkerId === undefined ? undefined : now + WARM_WORKER_GRACE_MS,
+    wakeAt: reservedFor === undefined ? undefined : now + WARM_WORKER_GRACE_MS,
   };
 }
 
@@ -75,13 +75,20 @@ export async function arrangeWakeUp(
   }
 }
 
+type LaneChange = {
+  head: HeadFacts | null;
+  queuedCount: number;
+  generation?: number;
+  /** Whose disk holds the newest workspace. */
+  warmWorkerId?: string | undefined;
+  /** That worker is leaving: what is next is not reserved for it. */
+  isLeaving?: boolean;
+};
+
 /** Moves a lane whose head was settled, returned or canceled on to whatever is its head now. */
-export async function advanceLane(
-  ctx: MutationCtx,
-  lane: Doc<"lanes">,
-  change: { head: HeadFacts | null; queuedCount: number; warmWorkerId?: string | undefined; generation?: number },
-): Promise<CounterDeltas> {
-  const next = laneWithHead(lane, change.head, change.warmWorkerId, Date.now());
+export async function advanceLane(ctx: MutationCtx, lane: Doc<"lanes">, change: LaneChange): Promise<CounterDeltas> {
+  const reservedFor = change.isLeaving === true ? undefined : change.warmWorkerId;
+  const next = laneWithHead(lane, change.head, reservedFor, Date.now());
   await ctx.db.patch("lanes", lane._id, {
     ...next,
     queuedCount: change.queuedCount,

@@ -52,6 +52,18 @@ function leaseLost() {
   );
 }
 
+/**
+ * Whether the worker that had the turn is the best place for the next one. `warm`: its disk is as the turn left it.
+ * `leaving`: that too, but it claims nothing more. `cold`: its disk is not what the next turn starts from.
+ */
+export type Warmth = "warm" | "leaving" | "cold";
+
+export type CompletedTurn = {
+  lease: Doc<"leases">;
+  /** The conversation's next message is ready, and reserved for this worker unless it is leaving. */
+  isFollowed: boolean;
+};
+
 export type TurnResult = { reply: string; usage?: Usage; snapshotId?: string };
 
 /**
@@ -62,7 +74,12 @@ export type TurnResult = { reply: string; usage?: Usage; snapshotId?: string };
  * @returns the turn when this call completed it, null when an equal one had
  * @throws `lease_lost`, `already_completed`
  */
-export async function completeTurn(ctx: MutationCtx, claim: LeaseClaim, result: TurnResult): Promise<HeldTurn | null> {
+export async function completeTurn(
+  ctx: MutationCtx,
+  claim: LeaseClaim,
+  result: TurnResult,
+  warmth: Warmth,
+): Promise<CompletedTurn | null> {
   const resultHash = await sha256Hex(JSON.stringify([result.reply, result.usage ?? null, result.snapshotId ?? null]));
   const held = await findHeldTurn(ctx, claim);
   if (held === null) {
@@ -77,8 +94,8 @@ export async function completeTurn(ctx: MutationCtx, claim: LeaseClaim, result: 
     ...(result.usage === undefined ? {} : { usage: result.usage }),
   });
   await tell(ctx, message, lease.generation, { role: "assistant", content: result.reply });
-  await endLease(ctx, lease, { processing: -1, done: 1 }, { warmth: "warm", keepEntries: true });
-  return held;
+  const isFollowed = await endLease(ctx, lease, { processing: -1, done: 1 }, { warmth, keepEntries: true });
+  return { lease, isFollowed };
 }
 
 async function requireEqualCompletion(ctx: QueryCtx, claim: LeaseClaim, resultHash: string): Promise<void> {
@@ -99,14 +116,11 @@ export type FailureOutcome = { requeued: boolean; deadLettered: boolean; nextSch
 export async function failTurn(
   ctx: MutationCtx,
   claim: LeaseClaim,
-  failure: { errorMessage: string; retryable: boolean },
+  failure: { errorMessage: string; retryable: boolean; warmth: Warmth },
 ): Promise<FailureOutcome> {
   const { lease, message } = await requireHeldTurn(ctx, claim);
-  return await endFailedTurn(ctx, lease, message, { ...failure, warmth: "warm" });
+  return await endFailedTurn(ctx, lease, message, failure);
 }
-
-/** Whether the worker that had the turn is still the best place for the next one. */
-type Warmth = "warm" | "cold";
 
 /** Ends a turn without a reply: back into its lane after a backoff, or dead after its last attempt. */
 export async function endFailedTurn(
@@ -181,19 +195,18 @@ async function tell(
 type Ending = {
   /** Set when the message went back into its lane, whose head it is again; else the oldest queued message is. */
   returned?: { scheduledFor: number; priority: number };
-  /** A `cold` lane is not reserved for the worker that had it. */
   warmth: Warmth;
   /** Whether what the turn added to the transcript stays there. */
   keepEntries: boolean;
 };
 
-/** Deletes the lease and moves its lane on. */
+/** Deletes the lease and moves its lane on; true when the lane's next message is ready now. */
 async function endLease(
   ctx: MutationCtx,
   lease: Doc<"leases">,
   deltas: { processing: number; queued?: number; done?: number; deadLetter?: number },
   { returned, warmth, keepEntries }: Ending,
-): Promise<void> {
+): Promise<boolean> {
   await ctx.db.delete("leases", lease._id);
   const lane = await requireLane(ctx, lease.laneId);
   const queuedCount = lane.queuedCount + (returned === undefined ? 0 : 1);
@@ -201,11 +214,14 @@ async function endLease(
   const ready = await advanceLane(ctx, lane, {
     head,
     queuedCount,
-    warmWorkerId: warmth === "warm" ? lane.warmWorkerId : undefined,
+    warmWorkerId: warmth === "cold" ? undefined : lane.warmWorkerId,
+    isLeaving: warmth === "leaving",
   });
   await count(ctx, lease.poolKey, lease._id, { ...deltas, ...ready });
+  const isFollowed = ready.ready === 1;
   // A lane that is ready again keeps its worker busy; any other leaves it idle, which a full pool waits for.
-  if (ready.ready !== 1) await offerIdleWorker(ctx, lease.poolKey);
+  if (!isFollowed) await offerIdleWorker(ctx, lease.poolKey);
   const { messageId, generation } = lease;
   await ctx.scheduler.runAfter(0, internal.conversations.internal.sweepTurn, { messageId, generation, keepEntries });
+  return isFollowed;
 }

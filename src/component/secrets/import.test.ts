@@ -118,7 +118,7 @@ describe("a stored secret", () => {
     withKey(btoa("y".repeat(32)));
     const error = await read(t).catch(String);
     vi.restoreAllMocks();
-    const surfaces = JSON.stringify([await snapshotOfAllTables(t), result, status, printed, String(error)]);
+    const surfaces = JSON.stringify([await snapshotOfAllTables(t), result, status, printed, error]);
     const hex = Array.from(CANARY, (character) => character.charCodeAt(0).toString(16)).join("");
     for (const form of [
       CANARY,

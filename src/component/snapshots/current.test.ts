@@ -4,7 +4,6 @@ import {
   expectRefused,
   inComponent,
   passTime,
-  runScheduled,
   snapshotOfAllTables,
   startWithAgent,
   startWorker,
@@ -13,6 +12,7 @@ import {
   type Harness,
   type StartedWorker,
 } from "../setup.test-kit.js";
+import { moveWorker } from "../workers/fleet.js";
 import { currentForRestore, findPointer, movePointer } from "./current.js";
 import { contentOf, storeFile, upload } from "./snapshots.test-kit.js";
 
@@ -105,6 +105,17 @@ describe("a snapshot at drain", () => {
     expect(await restored(t)).toBe("one, tidied up");
   });
 
+  it("is taken from a worker that was asked to leave in the middle of its last turn", async () => {
+    const t = await startWithAgent();
+    const worker = await startWorker(t);
+    await enqueue(t, "c");
+    const claimed = await worker.mustClaim();
+    await inComponent(t, async (ctx) => await moveWorker(ctx, worker.workerId, "drain_requested", "Idle for long."));
+    await worker.complete(claimed);
+    await upload(t, worker, claimed, "one, tidied up", "drain");
+    expect(await restored(t)).toBe("one, tidied up");
+  });
+
   it("is refused in the middle of a turn: half of its changes are nothing to start from", async () => {
     const t = await startWithAgent();
     const worker = await startWorker(t);
@@ -164,15 +175,14 @@ describe("a snapshot at drain", () => {
 describe("a replaced snapshot", () => {
   useFakeClock();
 
-  it("stays for those who restore it just now, then goes with its file", async () => {
+  it("is given another hour, for those who restore it just now", async () => {
     const t = await startWithAgent();
-    const worker = await startWorker(t);
+    const worker = await startWorker(t, { policy: { leaseDurationMs: 600_000 } });
     await turn(t, worker, "one");
+    passTime(50 * 60_000);
+    await worker.heartbeat();
     await turn(t, worker, "two");
-    const [replaced, current] = (await snapshotOfAllTables(t)).snapshots ?? [];
+    const [replaced] = (await snapshotOfAllTables(t)).snapshots ?? [];
     expect(replaced).toMatchObject({ expiresAt: Date.now() + 3_600_000 });
-    expect(current?.expiresAt).toBeUndefined();
-    await runScheduled(t);
-    expect((await snapshotOfAllTables(t))._storage).toHaveLength(2);
   });
 });

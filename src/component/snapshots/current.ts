@@ -33,7 +33,11 @@ export async function commitCheckpoint(
   await movePointer(ctx, snapshot);
 }
 
-/** @throws `snapshot_rejected` for an upload older than the current one */
+/**
+ * Leaves the expiry of the upload as it is: the sweep, which never removes what is current, takes it away when it comes.
+ *
+ * @throws `snapshot_rejected` for an upload older than the current one
+ */
 export async function movePointer(ctx: MutationCtx, snapshot: Doc<"snapshots">): Promise<void> {
   const pointer = await findPointer(ctx, snapshot.conversationId);
   const next = { snapshotId: snapshot._id, generation: snapshot.generation, committedAt: Date.now() };
@@ -45,7 +49,6 @@ export async function movePointer(ctx: MutationCtx, snapshot: Doc<"snapshots">):
     await ctx.db.patch("currentSnapshots", pointer._id, next);
     await expire(ctx, pointer.snapshotId);
   }
-  await ctx.db.patch("snapshots", snapshot._id, { expiresAt: undefined });
 }
 
 async function expire(ctx: MutationCtx, snapshotId: Id<"snapshots">): Promise<void> {

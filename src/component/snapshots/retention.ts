@@ -16,6 +16,7 @@ export async function deleteExpiredSnapshots(
   for (const snapshot of expired) {
     const pointer = await findPointer(ctx, snapshot.conversationId);
     if (pointer?.snapshotId === snapshot._id) {
+      // It became current since it was uploaded. Its expiry is set again when it is replaced.
       await ctx.db.patch("snapshots", snapshot._id, { expiresAt: undefined });
       continue;
     }

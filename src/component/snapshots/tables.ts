@@ -21,7 +21,7 @@ export const snapshotTables = {
     sizeBytes: v.optional(v.number()),
     error: v.optional(v.string()),
     createdAt: v.number(),
-    /** From when on the sweep may remove it; absent for the current one. */
+    /** From when on the sweep may remove it, unless it is current. */
     expiresAt: v.optional(v.number()),
   })
     .index("by_conversation", ["conversationId"])

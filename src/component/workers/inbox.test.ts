@@ -166,7 +166,20 @@ describe("a draining worker", () => {
     expect((await worker.inbox()).state).toBe("stop");
   });
 
-  it("does not keep its conversation waiting: the next message is for others within moments", async () => {
+  it("does not keep the next message of its last conversation: others may take it at once", async () => {
+    for (const end of ["complete", "fail"] as const) {
+      const t = await startWithAgent();
+      const [worker, other] = [await startWorker(t), await startWorker(t)];
+      await enqueue(t, "c", "first", { maxAttempts: 1 });
+      await enqueue(t, "c", "second");
+      const claimed = await worker.mustClaim();
+      await move(t, worker, "drain_requested");
+      await worker[end](claimed);
+      expect(await other.mustClaim()).toMatchObject({ payload: { messageText: "second" } });
+    }
+  });
+
+  it("does not keep its conversations waiting: the next message is for others within moments", async () => {
     const t = await startWithAgent();
     const [worker, other] = [await startWorker(t), await startWorker(t)];
     await enqueue(t, "c");

@@ -16,7 +16,14 @@ import {
 import type { MutationCtx, QueryCtx } from "../functions.js";
 import { claimNext } from "../queue/claim.js";
 import { countAddedEntries } from "../queue/leases.js";
-import { completeTurn, failTurn, releaseTurn, requireHeldTurn, type FailureOutcome } from "../queue/settle.js";
+import {
+  completeTurn,
+  failTurn,
+  releaseTurn,
+  requireHeldTurn,
+  type FailureOutcome,
+  type Warmth,
+} from "../queue/settle.js";
 import { commitCheckpoint, currentForRestore } from "../snapshots/current.js";
 import { requireWorker } from "./authenticate.js";
 
@@ -140,21 +147,23 @@ export async function completeWorkerTurn(ctx: MutationCtx, args: WorkerArgs<"wor
     });
   }
   const { reply, usage, snapshotId } = args;
-  const held = await completeTurn(ctx, args, {
+  const result = {
     reply,
     ...(usage === undefined ? {} : { usage }),
     ...(snapshotId === undefined ? {} : { snapshotId }),
-  });
-  if (held === null) return true;
+  };
+  const completed = await completeTurn(ctx, args, result, warmthOf(worker));
+  if (completed === null) return true;
   if (snapshotId !== undefined) {
     await commitCheckpoint(ctx, {
       workerId: worker.workerId,
       snapshotId,
-      conversationId: held.lease.conversationId,
-      generation: held.lease.generation,
+      conversationId: completed.lease.conversationId,
+      generation: completed.lease.generation,
     });
   }
-  await touch(ctx, worker);
+  // With a message behind, the claim that follows at once says that the worker is busy.
+  if (!completed.isFollowed) await touch(ctx, worker);
   return true;
 }
 
@@ -164,6 +173,7 @@ export async function failWorkerTurn(ctx: MutationCtx, args: WorkerArgs<"workerF
   const outcome = await failTurn(ctx, args, {
     errorMessage: args.errorMessage,
     retryable: args.retryable ?? true,
+    warmth: warmthOf(worker),
   });
   await touch(ctx, worker);
   return outcome;
@@ -174,6 +184,10 @@ export async function releaseWorkerTurn(ctx: MutationCtx, args: WorkerArgs<"work
   await requireWorker(ctx, args);
   await releaseTurn(ctx, args);
   return true;
+}
+
+function warmthOf(worker: Doc<"workers">): Warmth {
+  return worker.status === "active" ? "warm" : "leaving";
 }
 
 /** Idleness is counted from here. */
