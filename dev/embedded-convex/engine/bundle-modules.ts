@@ -1,6 +1,6 @@
 /** Bundles one component's modules into JavaScript that Node can import, each module evaluated on first use. */
 import { readFile } from "node:fs/promises";
-import { resolve, sep } from "node:path";
+import { dirname, relative, resolve } from "node:path";
 import { build, type BuildOptions, type Plugin } from "esbuild";
 import type { ComponentInstance } from "../definition.js";
 import { compileOnce } from "./bundle-cache.js";
@@ -78,9 +78,9 @@ async function compile(
     logLevel: "silent",
     keepNames: true,
   } satisfies BuildOptions;
-  // The folder of the output is named at random, but it always lies equally far from the sources.
+  // The source map names the sources relative to the output, whose folder may be another one each time.
   const { stdin, define, platform } = options;
-  const key = JSON.stringify([stdin, define, platform, outputFile.split(sep).length, [...ownSources]]);
+  const key = JSON.stringify([stdin, define, platform, relative(dirname(outputFile), directory), [...ownSources]]);
   return await compileOnce(key, async () => {
     const { outputFiles, metafile } = await build(options);
     const [output] = outputFiles;

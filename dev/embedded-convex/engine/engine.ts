@@ -47,14 +47,18 @@ const FOLLOWED_TABLES = new Set(["_storage", JOBS_TABLE]);
  *   convex-test is installed.
  */
 export async function createEngine(options: EngineOptions): Promise<EmbeddedEngine> {
-  const scratchDirectory = await mkdtemp(join(tmpdir(), "embedded-convex-"));
+  // Without a data directory, stored files still need a place: one that goes when the engine does.
+  const temporary = options.dataDirectory === null ? await mkdtemp(join(tmpdir(), "embedded-convex-")) : null;
+  const removeTemporary = async (): Promise<void> => {
+    if (temporary !== null) await rm(temporary, { recursive: true, force: true });
+  };
   let state: DeploymentState | null = null;
   try {
     state = await DeploymentState.open(options.dataDirectory);
-    return await assemble(options, state, scratchDirectory);
+    return await assemble(options, state, options.dataDirectory ?? temporary ?? "", removeTemporary);
   } catch (error) {
     await state?.close();
-    await rm(scratchDirectory, { recursive: true, force: true });
+    await removeTemporary();
     throw error;
   }
 }
@@ -62,7 +66,8 @@ export async function createEngine(options: EngineOptions): Promise<EmbeddedEngi
 async function assemble(
   options: EngineOptions,
   state: DeploymentState,
-  scratchDirectory: string,
+  home: string,
+  removeTemporary: () => Promise<void>,
 ): Promise<EmbeddedEngine> {
   // Traces of functions name the lines of their sources, not of the bundles.
   process.setSourceMapsEnabled(true);
@@ -87,7 +92,7 @@ async function assemble(
     variables,
     builtIn,
     invocations,
-    scratchDirectory,
+    bundleDirectory: join(home, "modules"),
     clock,
     log,
     transactionTimeoutMs,
@@ -108,7 +113,7 @@ async function assemble(
   const saveCronRun = (cron: string, time: number): void => state.save({ crons: { [cron]: time } });
   const crons = new Crons(instances.values(), clock, jobs, state.cronRuns, saveCronRun);
   const retention = new JobRetention(internals, now, log);
-  const files = await FileStore.open(join(options.dataDirectory ?? scratchDirectory, "files"));
+  const files = await FileStore.open(join(home, "files"));
   const storedFiles = new StoredFiles(files);
   const noteTokenUse = (nonce: string, expiry: number): void => state.save({ usedTokens: { [nonce]: expiry } });
   const tokens = new UploadTokens(state.uploadKey, state.usedTokens, noteTokenUse, now);
@@ -209,7 +214,7 @@ async function assemble(
       await calls.close(() => [...scheduler.inFlight, ...crons.inFlight]);
       publisher.close();
       await state.close();
-      await rm(scratchDirectory, { recursive: true, force: true });
+      await removeTemporary();
     },
   };
 }

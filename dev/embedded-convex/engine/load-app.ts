@@ -1,5 +1,6 @@
 /** Loads the modules of an app and all its component instances into a `convexTest()`. */
 import type { AsyncLocalStorage } from "node:async_hooks";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { AppDefinition, ComponentInstance } from "../definition.js";
 import { ownPackageSources } from "../definition/project-files.js";
@@ -26,8 +27,8 @@ export interface AppSurroundings {
   variables: DeploymentVariables;
   builtIn: BuiltInVariables;
   invocations: AsyncLocalStorage<Invocation>;
-  /** Bundles are written here, and read once. */
-  scratchDirectory: string;
+  /** Bundles are written here, read once, and removed. */
+  bundleDirectory: string;
   clock: Clock;
   transactionTimeoutMs: number | undefined;
   log: (line: string) => void;
@@ -42,7 +43,7 @@ export interface LoadedApp {
 
 /** @throws naming the module or component that cannot be loaded. */
 export async function loadApp(surroundings: AppSurroundings): Promise<LoadedApp> {
-  const { definition, variables, builtIn, invocations, clock, log, projectDirectory, scratchDirectory } = surroundings;
+  const { definition, variables, builtIn, invocations, clock, log, projectDirectory, bundleDirectory } = surroundings;
   let opened: ConvexTestInternals | null = null;
   const internalsNow = (): ConvexTestInternals => {
     if (opened === null) throw new Error("A module called a Convex function while it was being loaded.");
@@ -67,11 +68,11 @@ export async function loadApp(surroundings: AppSurroundings): Promise<LoadedApp>
     functions: functionsNow,
   });
   const ownSources = await ownPackageSources(projectDirectory);
-  const bundles = await bundleAll(definition.root, scratchDirectory, ownSources);
+  const bundles = await bundleAll(definition.root, bundleDirectory, ownSources);
   const instances = new Map<string, LoadedInstance>();
   const load = async (instance: ComponentInstance, parent: InstanceEnvironment | null): Promise<void> => {
     const environment = createInstanceEnvironment(instance, parent, variables, builtIn);
-    const folder = join(scratchDirectory, `instance-${instances.size}`);
+    const folder = join(bundleDirectory, `instance-${instances.size}`);
     const file = (bundle: Bundle): string => join(folder, `${bundle.runtime}.cjs`);
     const loaded = await loadInstance(
       instance,
@@ -85,7 +86,10 @@ export async function loadApp(surroundings: AppSurroundings): Promise<LoadedApp>
     instances.set(instance.path, loaded);
     for (const child of instance.children) await load(child, environment);
   };
+  // What a process that was killed while it loaded has left.
+  await rm(bundleDirectory, { recursive: true, force: true });
   await load(definition.root, null);
+  await rm(bundleDirectory, { recursive: true, force: true });
   const root = instances.get("");
   if (root === undefined) throw new Error("The app's definition has no root.");
   const internals = await openConvexTest(root.schema, asModuleGlob(root));
@@ -102,7 +106,7 @@ export async function loadApp(surroundings: AppSurroundings): Promise<LoadedApp>
 /** Bundles every component once, however many instances it has, and all of them at the same time. */
 async function bundleAll(
   root: ComponentInstance,
-  scratchDirectory: string,
+  bundleDirectory: string,
   ownSources: ReadonlyMap<string, string>,
 ): Promise<Map<string, Bundle[]>> {
   const byDirectory = new Map<string, ComponentInstance>();
@@ -112,7 +116,7 @@ async function bundleAll(
   };
   collect(root);
   // Only its depth matters, so that source maps lead from every instance's file to the sources.
-  const outputFile = join(scratchDirectory, "instance", "bundle.cjs");
+  const outputFile = join(bundleDirectory, "instance", "bundle.cjs");
   const bundled = await Promise.all(
     [...byDirectory].map(async ([directory, instance]) => {
       const bundles = await bundleInstance(instance, outputFile, ownSources);
