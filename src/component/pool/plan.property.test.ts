@@ -2,18 +2,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { scopeOf } from "../../shared/scope.js";
-import { isFull, nextDeadline, plan } from "./plan.js";
-import {
-  arbitraryInput,
-  inputWith,
-  laneOf,
-  NOW,
-  policyWith,
-  settle,
-  withIntents,
-  workerWith,
-} from "./plan.test-kit.js";
-import { ORPHAN_GRACE_MS, SILENCE_GRACE_MS } from "./repair.js";
+import { nextDeadline, plan } from "./plan.js";
+import { settle, withIntents } from "./plan-model.test-kit.js";
+import { arbitraryInput, NOW } from "./plan.test-kit.js";
+import { ORPHAN_GRACE_MS } from "./repair.js";
 import type { PlanAction, PlanInput } from "./situation.js";
 
 const RUNS = { numRuns: 1_000 };
@@ -220,38 +212,6 @@ describe("plans, one after the other", () => {
         expect(wakeUps).toBeLessThanOrEqual(hour / 10_000 + 10 + 3 * input.workers.length);
       }),
       { numRuns: 200 },
-    );
-  });
-});
-
-describe("conversations and isolation", () => {
-  it("a bound worker serves its own, and makes way for others only in a full pool", () => {
-    fc.assert(
-      fc.property(fc.nat(9), fc.nat(9), fc.boolean(), (own, other, isLarge) => {
-        const policy = policyWith({ maxWorkers: isLarge ? 2 : 1 });
-        const workers = [workerWith({ workerId: "w", scope: { kind: "conversation", key: `c${own}` } })];
-        const actions = plan(inputWith({ policy, workers, waiting: [laneOf(other)] }));
-        if (own === other) expect(actions).toEqual([]);
-        else expect(actions.map(({ kind }) => kind)).toEqual([isLarge ? "spawn" : "drain"]);
-        expect(isFull(inputWith({ policy, workers, waiting: [laneOf(other)] }))).toBe(own !== other && !isLarge);
-      }),
-    );
-  });
-
-  it("a silent worker takes no part, but counts until it is gone", () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 0, max: SILENCE_GRACE_MS - 1 }), (silence) => {
-        const worker = workerWith({
-          workerId: "w",
-          scope: { kind: "conversation", key: "c1" },
-          heartbeatExpiresAt: NOW - silence,
-        });
-        const input = { workers: [worker], waiting: [laneOf(1)] };
-        expect(plan(inputWith({ ...input, policy: policyWith({ maxWorkers: 2 }) })).map(({ kind }) => kind)).toEqual([
-          "spawn",
-        ]);
-        expect(plan(inputWith({ ...input, policy: policyWith({ maxWorkers: 1 }) }))).toEqual([]);
-      }),
     );
   });
 });

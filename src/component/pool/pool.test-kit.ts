@@ -69,12 +69,9 @@ export function useFakePool(): void {
 
 /** Lets the clock run: every timer fires at its time, and everything it causes happens before the next one does. */
 export async function letTimePass(ms: number): Promise<void> {
-  let isOver = false;
-  setTimeout(() => {
-    isOver = true;
-  }, ms);
+  const sleep = watched(new Promise<void>((resolve) => setTimeout(resolve, ms)));
   await settleBackground();
-  while (!isOver) {
+  while (sleep.isPending()) {
     await vi.advanceTimersToNextTimerAsync();
     await settleBackground();
   }
@@ -90,18 +87,23 @@ async function settleBackground(): Promise<void> {
 
 /** Does what takes time while the clock runs, and returns its result. */
 export async function whileTimePasses<Result>(work: Promise<Result>, limitMs = 10 * 60_000): Promise<Result> {
-  let isDone = false;
-  const done = work.finally(() => {
-    isDone = true;
-  });
-  done.catch(() => undefined);
+  const { isPending } = watched(work);
   const until = Date.now() + limitMs;
   await settleBackground();
-  while (!isDone) {
+  while (isPending()) {
     if (Date.now() > until) throw new Error(`It was not done within ${limitMs} ms of the test's clock.`);
     await letTimePass(100);
   }
-  return await done;
+  return await work;
+}
+
+function watched(work: Promise<unknown>): { isPending: () => boolean } {
+  const state = { isPending: true };
+  const end = () => {
+    state.isPending = false;
+  };
+  work.then(end, end);
+  return { isPending: () => state.isPending };
 }
 
 export type Pool = Awaited<ReturnType<typeof startPool>>;

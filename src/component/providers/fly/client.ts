@@ -18,6 +18,8 @@ const CREATE_TIMEOUT_MS = 30_000;
 const CALL_TIMEOUT_MS = 15_000;
 /** Added to the time Fly itself waits, so that its answer arrives before we give up. */
 const WAIT_MARGIN_MS = 5_000;
+/** An error is a sentence, not a page. */
+const MAX_MESSAGE_CHARACTERS = 300;
 const PAGE_SIZE = 200;
 /** 10,000 machines: more than one Fly app may have; beyond it something else is wrong. */
 const MAX_PAGES = 50;
@@ -66,13 +68,13 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
   }
 
   function refusal(what: string, { status, headers, body }: Answer, mutates: boolean): ProviderError {
-    const { message } = readError(body);
+    // An error travels to logs and pages; what a server repeats of the request must not carry the token there.
+    const message = readError(body).message.replaceAll(token, "[token]").slice(0, MAX_MESSAGE_CHARACTERS);
     const machineId = readTakenBy(message);
     const retryAfterMs = readRetryAfter(headers.get("retry-after"));
     return new ProviderError(
       classifyError(status, body, mutates),
-      // An error travels to logs and pages; what a server repeats of the request must not carry the token there.
-      `${what} was answered ${status}${message === "" ? "" : `: ${message}`}`.replaceAll(token, "[token]"),
+      `${what} was answered ${status}${message === "" ? "" : `: ${message}`}`,
       {
         status,
         requestId: headers.get("fly-request-id"),

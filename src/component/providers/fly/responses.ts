@@ -5,28 +5,28 @@ import type { MachineState, ObservedMachine, ProviderErrorKind } from "../provid
  * Fly's states, as of its OpenAPI description of May 2026. A name that is not here is `unknown`, never "stopped": a
  * filter on what is *not* running has reaped new machines before.
  */
-const STATES: Record<string, MachineState> = {
-  created: "booting",
-  creating: "booting",
-  starting: "booting",
-  restarting: "booting",
-  updating: "booting",
-  replacing: "booting",
-  started: "running",
-  stopping: "running",
-  suspending: "running",
-  suspended: "halted",
-  stopped: "halted",
-  failed: "halted",
-  launch_failed: "halted",
-  destroying: "leaving",
-  destroyed: "gone",
-  replaced: "gone",
-  migrated: "gone",
-};
+const STATES: ReadonlyMap<string, MachineState> = new Map([
+  ["created", "booting"],
+  ["creating", "booting"],
+  ["starting", "booting"],
+  ["restarting", "booting"],
+  ["updating", "booting"],
+  ["replacing", "booting"],
+  ["started", "running"],
+  ["stopping", "running"],
+  ["suspending", "running"],
+  ["suspended", "halted"],
+  ["stopped", "halted"],
+  ["failed", "halted"],
+  ["launch_failed", "halted"],
+  ["destroying", "leaving"],
+  ["destroyed", "gone"],
+  ["replaced", "gone"],
+  ["migrated", "gone"],
+]);
 
 export function machineState(state: string): MachineState {
-  return STATES[state] ?? "unknown";
+  return STATES.get(state) ?? "unknown";
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
@@ -74,11 +74,11 @@ export function readVolume(value: unknown) {
   };
 }
 
-/** Fly's sentence for an error, shortened; its `status` names the capacity errors more reliably than the code. */
+/** Fly's sentence for an error; its `status` names the capacity errors more reliably than the code. */
 export function readError(body: unknown): { message: string; status: string } {
   if (!isRecord(body)) return { message: "", status: "" };
   return {
-    message: (text(body["error"]) ?? text(body["message"]) ?? "").slice(0, 300),
+    message: text(body["error"]) ?? text(body["message"]) ?? "",
     status: text(body["status"]) ?? "",
   };
 }
