@@ -1,6 +1,7 @@
 /** What holds a pool together when actions die or overlap, machines do not go, and the pool moves: rows first, one run at a time. */
 import { describe, expect, it } from "vitest";
-import { component, enqueue, queueStats, type Harness } from "../setup.test-kit.js";
+import { findRequest } from "../queue/capacity.js";
+import { component, enqueue, inComponent, queueStats, type Harness } from "../setup.test-kit.js";
 import { stateOf } from "./machines-api.test-kit.js";
 import { health, letTimePass, liveRows, PROVIDER, reconcile } from "./pool.test-kit.js";
 import { setProvider, startPool, useFakePool, whileTimePasses, workerRows } from "./pool.test-kit.js";
@@ -32,6 +33,21 @@ describe("a run that dies", () => {
     expect(await queueStats(t)).toMatchObject({ done: 1 });
     expect(api.count("create")).toBe(1);
     expect((await workerRows(t)).find(({ workerId }) => workerId === "wdead")).toMatchObject({ status: "stopped" });
+  });
+
+  it("is noticed even if nothing else was going to happen", async () => {
+    const { t, api, fleet } = await startPool({ maxWorkers: 1 });
+    await enqueue(t, "c");
+    await inComponent(t, async (ctx) => {
+      const request = await findRequest(ctx, poolKey);
+      if (request?.scheduledId === undefined) throw new Error("No reconcile is scheduled.");
+      await ctx.scheduler.cancel(request.scheduledId);
+      await ctx.db.delete("capacityRequests", request._id);
+    });
+    await commitAndDie(t, "wdead");
+    await fleet.run(6 * MINUTE);
+    expect(await queueStats(t)).toMatchObject({ done: 1 });
+    expect(api.count("create")).toBe(1);
   });
 
   it("after a create is survived: the machine is adopted by its name", async () => {
