@@ -62,6 +62,7 @@ import type * as queue_lane from "../queue/lane.js";
 import type * as queue_leases from "../queue/leases.js";
 import type * as queue_liveness from "../queue/liveness.js";
 import type * as queue_messages from "../queue/messages.js";
+import type * as queue_pause from "../queue/pause.js";
 import type * as queue_public from "../queue/public.js";
 import type * as queue_ready from "../queue/ready.js";
 import type * as queue_recovery from "../queue/recovery.js";
@@ -155,6 +156,7 @@ const fullApi: ApiFromModules<{
   "queue/leases": typeof queue_leases;
   "queue/liveness": typeof queue_liveness;
   "queue/messages": typeof queue_messages;
+  "queue/pause": typeof queue_pause;
   "queue/public": typeof queue_public;
   "queue/ready": typeof queue_ready;
   "queue/recovery": typeof queue_recovery;

@@ -1,6 +1,7 @@
 /** Looks agents up and stores their profiles; the only writer of `agents`. */
 import { agentFactoryError } from "../../shared/errors.js";
 import { MAX_IDENTIFIER_BYTES, MAX_METADATA_BYTES } from "../../shared/payload.js";
+import { internal } from "../_generated/api.js";
 import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
 import { requireIdentifier, requireIntegerBetween, requireTextWithin } from "../validation.js";
@@ -39,7 +40,7 @@ export async function requireEnabledAgent(ctx: QueryCtx, agentKey: string): Prom
 
 type Profile = Omit<Doc<"agents">, "_id" | "_creationTime" | "poolKey" | "updatedAt">;
 
-/** Creates or replaces the profile; returns the row's id. @throws `invalid_argument` */
+/** Creates or replaces the profile, whose messages go on if it was disabled; returns the row's id. @throws `invalid_argument` */
 export async function saveAgent(ctx: MutationCtx, profile: Profile): Promise<string> {
   requireIdentifier("agentKey", profile.agentKey);
   requireIdentifier("version", profile.version);
@@ -52,5 +53,7 @@ export async function saveAgent(ctx: MutationCtx, profile: Profile): Promise<str
   const row = { ...profile, poolKey: existing?.poolKey ?? DEFAULT_POOL_KEY, updatedAt: Date.now() };
   if (existing === null) return await ctx.db.insert("agents", row);
   await ctx.db.replace("agents", existing._id, row);
+  const isBack = profile.enabled && !existing.enabled;
+  if (isBack) await ctx.scheduler.runAfter(0, internal.queue.internal.resumeAgent, { agentKey: profile.agentKey });
   return existing._id;
 }

@@ -19,6 +19,12 @@ export async function waitingReasons(
     if (lane === null || message.status !== "queued") return null;
     if (message._id !== head?._id)
       return { kind: "behind", message: "An earlier message of this conversation comes first." };
+    if (lane.state === "paused") {
+      return {
+        kind: "agent_disabled",
+        message: `Agent "${lane.agentKey}" is disabled; the message waits until it is enabled.`,
+      };
+    }
     const isScheduled = lane.state === "delayed" && message.attempts === 0;
     if (isScheduled) return { kind: "scheduled", message: "It is scheduled for later." };
     if (run?.problem !== undefined) return { kind: run.problem.kind, message: run.problem.message };

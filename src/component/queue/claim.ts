@@ -9,6 +9,7 @@ import { ANY_WORKER, LANE_SHARDS, nextLaneState } from "./lane.js";
 import { advanceLane, findHead, findLane } from "./head.js";
 import { leasesOfWorker } from "./leases.js";
 import { findHolder, isHolderLive } from "./liveness.js";
+import { pauseLane } from "./pause.js";
 import { buryMessage } from "./settle.js";
 
 export type Claimant = {
@@ -60,8 +61,12 @@ export async function claimNext(
       continue;
     }
     const agent = await findAgent(ctx, message.agentKey);
-    if (agent === null || !agent.enabled) {
-      await buryMessage(ctx, lane, message, `Agent "${message.agentKey}" is disabled or was removed.`);
+    if (agent === null) {
+      await buryMessage(ctx, lane, message, `Agent "${message.agentKey}" was removed.`);
+      continue;
+    }
+    if (!agent.enabled) {
+      await pauseLane(ctx, lane);
       continue;
     }
     return await lease(ctx, claimant, holder, lane, message, now);
@@ -84,15 +89,17 @@ async function* candidateLanes(
     if (lane !== null) yield lane;
     return;
   }
-  const laneIds: Id<"lanes">[] = await ctx.runQuery(
-    internal.queue.internal.claimCandidates,
-    { workerId, poolKey, scope },
-    { useStaleSnapshot: true },
-  );
+  const request = { workerId, poolKey, scope };
+  const laneIds: Id<"lanes">[] = await ctx.runQuery(internal.queue.internal.claimCandidates, request, {
+    useStaleSnapshot: true,
+  });
   for (const laneId of laneIds) {
     const lane = await ctx.db.get("lanes", laneId);
     if (lane !== null) yield lane;
   }
+  // The snapshot may be older than the ticket that brought the worker here. Before it goes away empty, and waits for the
+  // next ticket, it looks at what is certain.
+  for (const lane of await findCandidates(ctx, request)) if (!laneIds.includes(lane._id)) yield lane;
 }
 
 function onlyConversation(scope: Scope | null, conversationId: string | undefined): string | undefined {

@@ -54,7 +54,7 @@ export async function enqueueMessage(ctx: MutationCtx, request: EnqueueRequest):
       { argument: "conversationId" },
     );
   }
-  const { poolKey } = agent;
+  const { poolKey } = lane ?? agent;
   const priority = request.priority ?? 0;
   const scheduledFor = Math.max(request.scheduledFor ?? now, now);
   const sequence = (lane?.lastSequence ?? 0) + 1;

@@ -4,7 +4,7 @@ import { vScope } from "../../shared/scope.js";
 import { internal } from "../_generated/api.js";
 import { internalMutation, internalQuery } from "../functions.js";
 import { findCandidates } from "./claim.js";
-import { requestCapacity } from "./capacity.js";
+import { resumeLanes } from "./pause.js";
 import { recoverExpired, wakeDueLanes } from "./recovery.js";
 
 /** A query of its own, so that claim can run it on a snapshot without read dependencies. */
@@ -24,8 +24,18 @@ export const wakeLanes = internalMutation({
   returns: v.null(),
   handler: async (ctx, { poolKey }) => {
     const more = await wakeDueLanes(ctx, poolKey);
-    await requestCapacity(ctx, poolKey, Date.now());
     if (more) await ctx.scheduler.runAfter(0, internal.queue.internal.wakeLanes, { poolKey });
+    return null;
+  },
+});
+
+/** Runs when an agent is enabled that was disabled. */
+export const resumeAgent = internalMutation({
+  args: { agentKey: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { agentKey }) => {
+    const more = await resumeLanes(ctx, agentKey);
+    if (more) await ctx.scheduler.runAfter(0, internal.queue.internal.resumeAgent, { agentKey });
     return null;
   },
 });

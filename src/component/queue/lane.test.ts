@@ -13,15 +13,16 @@ import {
   type LaneState,
 } from "./lane.js";
 
-const STATES: LaneState[] = ["idle", "ready", "delayed", "leased"];
-const EVENTS: LaneEvent[] = ["head_due", "head_later", "emptied", "claimed"];
+const STATES: LaneState[] = ["idle", "ready", "delayed", "leased", "paused"];
+const EVENTS: LaneEvent[] = ["head_due", "head_later", "emptied", "claimed", "agent_disabled"];
 
 /** Written out a second time on purpose: a change of the table must be a change of mind. */
 const EXPECTED: Record<LaneState, Partial<Record<LaneEvent, LaneState>>> = {
   idle: { head_due: "ready", head_later: "delayed" },
-  ready: { claimed: "leased", head_due: "ready", head_later: "delayed", emptied: "idle" },
+  ready: { claimed: "leased", agent_disabled: "paused", head_due: "ready", head_later: "delayed", emptied: "idle" },
   delayed: { head_due: "ready", head_later: "delayed", emptied: "idle" },
   leased: { head_due: "ready", head_later: "delayed", emptied: "idle" },
+  paused: { head_due: "ready", head_later: "delayed", emptied: "idle" },
 };
 
 describe("a lane", () => {

@@ -5,14 +5,18 @@ import type { vLaneState } from "./tables.js";
 
 export type LaneState = Infer<typeof vLaneState>;
 
-/** What can happen to a lane: its head became due, is due later, is gone with nothing behind it, or was claimed. */
-export type LaneEvent = "head_due" | "head_later" | "emptied" | "claimed";
+/**
+ * What can happen to a lane: its head became due, is due later, is gone with nothing behind it, was claimed, or turned out
+ * to be for a disabled agent.
+ */
+export type LaneEvent = "head_due" | "head_later" | "emptied" | "claimed" | "agent_disabled";
 
 export const LANE_TRANSITIONS: Record<LaneState, Partial<Record<LaneEvent, LaneState>>> = {
   idle: { head_due: "ready", head_later: "delayed" },
-  ready: { claimed: "leased", head_due: "ready", head_later: "delayed", emptied: "idle" },
+  ready: { claimed: "leased", agent_disabled: "paused", head_due: "ready", head_later: "delayed", emptied: "idle" },
   delayed: { head_due: "ready", head_later: "delayed", emptied: "idle" },
   leased: { head_due: "ready", head_later: "delayed", emptied: "idle" },
+  paused: { head_due: "ready", head_later: "delayed", emptied: "idle" },
 };
 
 /** @throws for a transition that the table does not list: a broken invariant, not something a caller handles. */

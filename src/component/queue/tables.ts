@@ -5,9 +5,15 @@ import { vMessageStatus, vPayload, vUsage } from "../../shared/payload.js";
 
 /**
  * `idle`: nothing queued. `ready`: its head may be claimed. `delayed`: its head is not due before `wakeAt` (scheduled
- * for later, or backing off). `leased`: its head is running.
+ * for later, or backing off). `leased`: its head is running. `paused`: its agent is disabled, and nobody comes for it.
  */
-export const vLaneState = v.union(v.literal("idle"), v.literal("ready"), v.literal("delayed"), v.literal("leased"));
+export const vLaneState = v.union(
+  v.literal("idle"),
+  v.literal("ready"),
+  v.literal("delayed"),
+  v.literal("leased"),
+  v.literal("paused"),
+);
 
 export const queueTables = {
   /**
