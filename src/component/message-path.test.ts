@@ -1,14 +1,9 @@
 /** The path of one message through the component, with a worker that is only a pair of credentials. */
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { configureAgent, enqueue, queueStats, startComponent, startWorker } from "./setup.test-kit.js";
+import { describe, expect, it } from "vitest";
+import { configureAgent, enqueue, queueStats, startComponent, startWorker, useFakeClock } from "./setup.test-kit.js";
 
 describe("one message", () => {
-  beforeEach(() => {
-    vi.useFakeTimers();
-  });
-  afterEach(() => {
-    vi.useRealTimers();
-  });
+  useFakeClock();
 
   it("is enqueued, claimed, streamed and completed", async () => {
     const t = startComponent();
@@ -16,9 +11,8 @@ describe("one message", () => {
     const worker = await startWorker(t);
     const messageId = await enqueue(t, "c");
     expect((await worker.inbox()).work).not.toBeNull();
-    const claim = await worker.claim();
+    const claim = await worker.mustClaim();
     expect(claim).toMatchObject({ messageId, conversationId: "c", generation: 1, attempt: 1 });
-    if (claim === null) throw new Error("nothing claimed");
     expect((await worker.hydrate(claim)).snapshot).toBeNull();
     await worker.stream(claim, 0, "hel");
     expect(await worker.stream(claim, 0, "hello")).toEqual({ length: 5 });
