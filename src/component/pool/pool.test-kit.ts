@@ -148,10 +148,6 @@ export async function health(t: Harness) {
   return await t.action(async (ctx) => await ctx.runQuery(lib.poolHealth, {}));
 }
 
-export async function observation(t: Harness) {
-  return await t.action(async (ctx) => await ctx.runQuery(component.pool.internal.observation, { poolKey: "default" }));
-}
-
 /** Every row, also of workers that have stopped. */
 export async function workerRows(t: Harness) {
   return await inComponent(t, async (ctx) => await ctx.db.query("workers").collect());
