@@ -6,7 +6,6 @@ import type { ProviderConfig, ScalingPolicy } from "../../shared/provider-config
 import type { Claim } from "../../shared/worker-protocol.js";
 import { randomToken } from "../digest.js";
 import {
-  component,
   configureAgent,
   inComponent,
   lib,
