@@ -173,9 +173,15 @@ describe("destroying", () => {
     expect(() => process.kill(processId ?? 0, 0)).toThrow();
   }, 60_000);
 
-  it.each([500, "drop"] as const)("is not sure after %s, and is when it asks again", async (answer) => {
+  it.each([500, 408, "drop"] as const)("is sure by a look when the answer was %s", async (answer) => {
     const { machineId } = await running("w1");
     emulator.faults.add({ match: { action: "machine_destroy" }, kind: "fail_after_commit", answer });
+    expect(await destroy(machineId)).toBe(true);
+  });
+
+  it("is not sure when nothing happened, and is when it asks again", async () => {
+    const { machineId } = await running("w1");
+    emulator.faults.add({ match: { action: "machine_destroy" }, kind: "fail_before_commit", answer: 500 });
     await expect(destroy(machineId)).rejects.toMatchObject({ kind: "ambiguous" });
     expect(await destroy(machineId, null)).toBe(true);
   });

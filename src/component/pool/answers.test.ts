@@ -1,6 +1,6 @@
 /** Answers that leave it open whether anything happened, or say what is not so: looked into, never guessed. */
 import { describe, expect, it } from "vitest";
-import { enqueue, queueStats } from "../setup.test-kit.js";
+import { component, enqueue, queueStats } from "../setup.test-kit.js";
 import { stateOf, type ApiFault } from "./machines-api.test-kit.js";
 import { letTimePass, liveRows, startPool, useFakePool, workerRows } from "./pool.test-kit.js";
 
@@ -59,6 +59,22 @@ describe("an answer that says nothing", () => {
     expect(await queueStats(t)).toMatchObject({ done: 1 });
     const names = (await liveRows(t)).map(({ machineName }) => machineName);
     expect(api.live().map(({ name }) => name)).toEqual(names);
+  });
+
+  it("to a create, until its worker was given up: the machine goes at once", async () => {
+    const { t, api } = await startPool({ maxWorkers: 1 });
+    let creates = 0;
+    api.faultFor = ({ action }) => (action === "create" && ++creates === 1 ? { kind: "slow", ms: 20_000 } : null);
+    await enqueue(t, "c");
+    await letTimePass(5_000);
+    const [worker] = await liveRows(t);
+    const gone = { workerId: worker?.workerId ?? "", reason: "A run that took over has given it up." };
+    await t.action(async (ctx) => await ctx.runMutation(component.pool.internal.machineGone, gone));
+    await letTimePass(30_000);
+    const rows = await liveRows(t);
+    expect(api.machines.size).toBe(2);
+    expect(api.live().map(({ name }) => name)).toEqual(rows.map(({ machineName }) => machineName));
+    expect(rows).toHaveLength(1);
   });
 
   it("to a destroy: it is looked at, not guessed", async () => {

@@ -26,6 +26,8 @@ export type ApiFault =
   | { kind: "lose_answer"; status: number | "drop" }
   | { kind: "drop" }
   | { kind: "hang" }
+  /** Takes its time, and then does what it should. */
+  | { kind: "slow"; ms: number }
   /** Hangs, and does what was asked for this long after the call began. */
   | { kind: "commit_late"; afterMs: number }
   /** A list as it was this long ago. */
@@ -98,6 +100,9 @@ export class MachinesApi {
         return answer(fault.status, fault.body ?? { error: "refused" }, fault.headers);
       case "drop":
         throw new TypeError("fetch failed");
+      case "slow":
+        await new Promise((resolve) => setTimeout(resolve, fault.ms));
+        return this.serve(call, body, null);
       case "hang":
         return await abortedBy(init.signal);
       case "commit_late":

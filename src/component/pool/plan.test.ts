@@ -125,6 +125,8 @@ describe("a worker that is starting", () => {
     const unseen = (ageMs: number) => starting({ machineId: null, createdAt: NOW - ageMs });
     expect(only(unseen(SPAWN_GRACE_MS - 1))).toEqual([]);
     expect(only(unseen(SPAWN_GRACE_MS))).toMatchObject([{ kind: "fence", machineId: null }]);
+    const outOfSight = { workers: [unseen(SPAWN_GRACE_MS)], machines: [], unlistedHomes: [starting().home] };
+    expect(kinds(outOfSight)).toEqual([]);
     expect(only(starting(), "halted")).toMatchObject([{ kind: "fence", machineId: "machine-w" }]);
     expect(only(starting({ createdAt: NOW - 3 * MINUTE }), "running")).toMatchObject([{ kind: "fence" }]);
   });

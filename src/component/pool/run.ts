@@ -21,8 +21,11 @@ import type { vProblem } from "./tables.js";
 
 /** Longer than any run, see `STEPS_BUDGET_MS`: one that has not ended by then died, and the next takes over. */
 export const RUN_DEADLINE_MS = 2 * 60_000;
-/** A machine that does not go is asked again, ever less often: 15 s, 30 s, ... 5 minutes. */
-const DESTROY_BACKOFF: BackoffPolicy = { baseMs: 15_000, factor: 2, capMs: 5 * 60_000, jitter: 0.1 };
+/**
+ * A machine that does not go is asked again, ever less often, up to once a minute: as long as it is there it takes a place
+ * that a message may be waiting for.
+ */
+const DESTROY_BACKOFF: BackoffPolicy = { baseMs: 4_000, factor: 2, capMs: 60_000, jitter: 0.1 };
 
 /** Identities for workers the plan may ask for, minted where there is true randomness. */
 export type SpawnTicket = { workerId: string; credentialHash: string };

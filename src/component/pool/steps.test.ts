@@ -192,8 +192,23 @@ describe("destroyMachine", () => {
     expect(calls).toHaveLength(6);
   });
 
-  it("says so when the provider does not", async () => {
-    await expect(destroy({ destroyMachine: [error("ambiguous")] }, "halted")).rejects.toThrow(ProviderError);
-    await expect(destroy({ getMachine: [error("busy")] }, "halted")).rejects.toThrow(ProviderError);
+  it("looks when the answer leaves it open, and believes what it sees", async () => {
+    expect(await destroy({ destroyMachine: [error("ambiguous")] }, "halted")).toMatchObject({ isGone: true });
+    const there = { destroyMachine: [error("ambiguous")], getMachine: [machine()] };
+    await expect(destroy(there, "halted")).rejects.toMatchObject({ kind: "ambiguous" });
+  });
+
+  it("goes on looking when a look fails, and says so when all of them do", async () => {
+    expect(await destroy({ getMachine: [error("busy"), null] }, "halted")).toMatchObject({ isGone: true });
+    await expect(destroy({ getMachine: [error("busy")] }, "halted")).rejects.toMatchObject({ kind: "busy" });
+    await expect(destroy({ getMachine: [error("busy")] }, null)).rejects.toMatchObject({ kind: "busy" });
+  });
+
+  it("stops at what will not be different in a moment", async () => {
+    await expect(destroy({ destroyMachine: [error("unauthorized")] }, "halted")).rejects.toThrow(ProviderError);
+    const { provider, calls } = scripted({ destroyMachine: [error("unauthorized")] });
+    const knowledge = { state: "halted" as const, isYoung: false, deadline: Date.now() + 45_000 };
+    await expect(finished(destroyMachine(provider, "m", knowledge))).rejects.toThrow(ProviderError);
+    expect(calls).toEqual(["destroyMachine"]);
   });
 });

@@ -117,14 +117,36 @@ export async function destroyMachine(
   if (state === null && !isYoung) return true;
   if (state === "running") await sayGoodbye(provider, machineId);
   // Asking for the end of what is not there costs nothing; a young machine may be there although it was not found.
-  if (state !== "leaving" && state !== "gone") await provider.destroyMachine(machineId);
-  if (state === null) return false;
-  for (let look = 0; look < CONFIRMATIONS && (look === 0 || Date.now() < deadline); look++) {
-    // A destroy takes a moment; asking at once would only be asking twice.
-    await pause(CONFIRMATION_PAUSE_MS);
-    if ((await provider.getMachine(machineId)) === null) return true;
+  let complaint = state === "leaving" || state === "gone" ? null : await askForTheEnd(provider, machineId);
+  if (state !== null) {
+    for (let look = 0; look < CONFIRMATIONS && (look === 0 || Date.now() < deadline); look++) {
+      // A destroy takes a moment; asking at once would only be asking twice.
+      await pause(CONFIRMATION_PAUSE_MS);
+      try {
+        if ((await provider.getMachine(machineId)) === null) return true;
+      } catch (error) {
+        complaint = passing(error);
+      }
+    }
   }
+  if (complaint !== null) throw complaint;
   return false;
+}
+
+/** What the provider answered, if it leaves open whether the machine goes: a look decides, then. */
+async function askForTheEnd(provider: Provider, machineId: string): Promise<ProviderError | null> {
+  try {
+    await provider.destroyMachine(machineId);
+    return null;
+  } catch (error) {
+    return passing(error);
+  }
+}
+
+/** @throws what will not be different in a moment */
+function passing(error: unknown): ProviderError {
+  if (error instanceof ProviderError && (error.kind === "ambiguous" || error.kind === "busy")) return error;
+  throw error;
 }
 
 /** Only a courtesy: whatever it answers, the machine is destroyed next. */
