@@ -165,6 +165,9 @@ describe("after a lapse", () => {
     const again = await worker.mustClaim();
     expect(again).toMatchObject({ messageId: claimed.messageId, generation: 2, attempt: 2 });
     await expectAllRefused(t, worker, claimed);
+    const { leaseHolders, leases } = await snapshotOfAllTables(t);
+    expect(leaseHolders).toMatchObject([{ epoch: 2 }]);
+    expect(leases).toMatchObject([{ holderEpoch: 2 }]);
     expect(await worker.complete(again)).toBe(true);
   });
 
