@@ -158,6 +158,7 @@ describe("a provider that fails", () => {
     await reconcile(t);
     expect((await health(t)).problem).toMatchObject({ kind: "provider_unreachable" });
     api.faultFor = () => null;
+    await letTimePass(1_000);
     await reconcile(t);
     expect(await health(t)).toMatchObject({ problem: null, reconcile: "idle" });
   });
