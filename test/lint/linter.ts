@@ -12,7 +12,10 @@ export const repositoryRoot = fileURLToPath(new URL("../../", import.meta.url));
 const manyRuns = { languageOptions: { parserOptions: { disallowAutomaticSingleRunInference: true } } };
 
 /** For files that need not exist: all rules but those that ask the type checker, which only knows files of a project. */
-const withoutTypes = new ESLint({ cwd: repositoryRoot, overrideConfig: [tseslint.configs.disableTypeChecked, manyRuns] });
+const withoutTypes = new ESLint({
+  cwd: repositoryRoot,
+  overrideConfig: [tseslint.configs.disableTypeChecked, manyRuns],
+});
 const withTypes = new ESLint({ cwd: repositoryRoot, overrideConfig: [manyRuns] });
 
 async function brokenRules(linter: ESLint, file: string, code: string): Promise<string[]> {
