@@ -87,6 +87,7 @@ import type * as validation from "../validation.js";
 import type * as workers_authenticate from "../workers/authenticate.js";
 import type * as workers_enroll from "../workers/enroll.js";
 import type * as workers_fleet from "../workers/fleet.js";
+import type * as workers_hydrate from "../workers/hydrate.js";
 import type * as workers_inbox from "../workers/inbox.js";
 import type * as workers_lifecycle from "../workers/lifecycle.js";
 import type * as workers_public from "../workers/public.js";
@@ -181,6 +182,7 @@ const fullApi: ApiFromModules<{
   "workers/authenticate": typeof workers_authenticate;
   "workers/enroll": typeof workers_enroll;
   "workers/fleet": typeof workers_fleet;
+  "workers/hydrate": typeof workers_hydrate;
   "workers/inbox": typeof workers_inbox;
   "workers/lifecycle": typeof workers_lifecycle;
   "workers/public": typeof workers_public;

@@ -13,15 +13,9 @@ import { failUpload, finalizeUpload, prepareUpload } from "../snapshots/upload.j
 import { requireReachableWorker, requireWorker } from "./authenticate.js";
 import { enroll, rotateToken } from "./enroll.js";
 import { moveWorker } from "./fleet.js";
+import { hydrateTurn } from "./hydrate.js";
 import { readInbox } from "./inbox.js";
-import {
-  addTurnEntries,
-  claimTurn,
-  completeWorkerTurn,
-  failWorkerTurn,
-  hydrateTurn,
-  releaseWorkerTurn,
-} from "./turn.js";
+import { addTurnEntries, claimTurn, completeWorkerTurn, failWorkerTurn, releaseWorkerTurn } from "./turn.js";
 
 const { workerEnroll, workerRotateToken, workerInbox, workerClaim, workerHeartbeat } = WORKER_PROTOCOL;
 

@@ -1,19 +1,11 @@
-/** What a worker does with a turn: claims it, hydrates it, ends it. Each call authenticates and acts in one transaction. */
-import type { Claim, HydrationBundle, WorkerArgs } from "../../shared/worker-protocol.js";
+/** What a worker does with a turn: claims it, adds to it, ends it. Each call authenticates and acts in one transaction. */
+import type { Claim, WorkerArgs } from "../../shared/worker-protocol.js";
 import { MAX_REPLY_CHARACTERS } from "../../shared/worker-protocol.js";
 import { agentFactoryError } from "../../shared/errors.js";
-import type { Payload } from "../../shared/payload.js";
 import { scopeOf } from "../../shared/scope.js";
 import type { Doc } from "../_generated/dataModel.js";
-import { findAgent } from "../agents/profile.js";
-import {
-  addEntries,
-  HYDRATION_WINDOW_CHARACTERS,
-  HYDRATION_WINDOW_ENTRIES,
-  MAX_ADDED_ENTRIES,
-  readWindow,
-} from "../conversations/transcript.js";
-import type { MutationCtx, QueryCtx } from "../functions.js";
+import { addEntries, MAX_ADDED_ENTRIES } from "../conversations/transcript.js";
+import type { MutationCtx } from "../functions.js";
 import { claimNext } from "../queue/claim.js";
 import { countAddedEntries } from "../queue/leases.js";
 import {
@@ -24,7 +16,7 @@ import {
   type FailureOutcome,
   type Warmth,
 } from "../queue/settle.js";
-import { commitCheckpoint, currentForRestore } from "../snapshots/current.js";
+import { commitCheckpoint } from "../snapshots/current.js";
 import { requireWorker } from "./authenticate.js";
 
 /** A batch of tool results; with entries of the largest size still far inside what one transaction may write. */
@@ -65,35 +57,6 @@ export async function claimTurn(ctx: MutationCtx, args: WorkerArgs<"workerClaim"
   };
 }
 
-/** Everything the turn needs, in one call. @throws `worker_rejected`, `lease_lost` */
-export async function hydrateTurn(ctx: QueryCtx, args: WorkerArgs<"workerHydrationBundle">): Promise<HydrationBundle> {
-  await requireWorker(ctx, args);
-  const { lease, message } = await requireHeldTurn(ctx, args);
-  const agent = await findAgent(ctx, message.agentKey);
-  if (agent === null) {
-    throw agentFactoryError(
-      "agent_not_found",
-      `Agent "${message.agentKey}" was removed while its message was running.`,
-    );
-  }
-  return {
-    messageId: message._id,
-    conversationId: message.conversationId,
-    agentKey: message.agentKey,
-    payload: await withDownloadUrls(ctx, message.payload),
-    profile: { version: agent.version, displayName: agent.displayName ?? null },
-    conversationState: {
-      contextHistory: await readWindow(ctx, message.conversationId, {
-        entries: HYDRATION_WINDOW_ENTRIES,
-        characters: HYDRATION_WINDOW_CHARACTERS,
-        before: lease.generation,
-      }),
-      pendingToolCalls: [],
-    },
-    snapshot: await currentForRestore(ctx, message.conversationId),
-  };
-}
-
 /**
  * Adds entries of the turn's own to its conversation, between question and answer; they are seen when it completes.
  *
@@ -119,19 +82,6 @@ export async function addTurnEntries(
   const { conversationId, messageId, generation } = lease;
   await addEntries(ctx, { conversationId, messageId, generation }, before, messages);
   return { updated: messages.length > 0, messageCount: total };
-}
-
-async function withDownloadUrls(ctx: QueryCtx, payload: Payload): Promise<Payload> {
-  if (payload.attachments === undefined) return payload;
-  const attachments = [];
-  for (const attachment of payload.attachments) {
-    const storageId = ctx.db.system.normalizeId("_storage", attachment.storageId);
-    const downloadUrl = storageId === null ? null : await ctx.storage.getUrl(storageId);
-    attachments.push(
-      downloadUrl === null ? { ...attachment, status: "expired" as const } : { ...attachment, downloadUrl },
-    );
-  }
-  return { ...payload, attachments };
 }
 
 /**

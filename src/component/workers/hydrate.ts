@@ -1,0 +1,52 @@
+/** Gathers all that a turn needs, in one query that writes nothing. */
+import { agentFactoryError } from "../../shared/errors.js";
+import type { Payload } from "../../shared/payload.js";
+import type { HydrationBundle, WorkerArgs } from "../../shared/worker-protocol.js";
+import { findAgent } from "../agents/profile.js";
+import { HYDRATION_WINDOW_CHARACTERS, HYDRATION_WINDOW_ENTRIES, readWindow } from "../conversations/transcript.js";
+import type { QueryCtx } from "../functions.js";
+import { requireHeldTurn } from "../queue/settle.js";
+import { currentForRestore } from "../snapshots/current.js";
+import { requireWorker } from "./authenticate.js";
+
+/** Everything the turn needs, in one call. @throws `worker_rejected`, `lease_lost` */
+export async function hydrateTurn(ctx: QueryCtx, args: WorkerArgs<"workerHydrationBundle">): Promise<HydrationBundle> {
+  await requireWorker(ctx, args);
+  const { lease, message } = await requireHeldTurn(ctx, args);
+  const agent = await findAgent(ctx, message.agentKey);
+  if (agent === null) {
+    throw agentFactoryError(
+      "agent_not_found",
+      `Agent "${message.agentKey}" was removed while its message was running.`,
+    );
+  }
+  return {
+    messageId: message._id,
+    conversationId: message.conversationId,
+    agentKey: message.agentKey,
+    payload: await withDownloadUrls(ctx, message.payload),
+    profile: { version: agent.version, displayName: agent.displayName ?? null },
+    conversationState: {
+      contextHistory: await readWindow(ctx, message.conversationId, {
+        entries: HYDRATION_WINDOW_ENTRIES,
+        characters: HYDRATION_WINDOW_CHARACTERS,
+        before: lease.generation,
+      }),
+      pendingToolCalls: [],
+    },
+    snapshot: await currentForRestore(ctx, message.conversationId),
+  };
+}
+
+async function withDownloadUrls(ctx: QueryCtx, payload: Payload): Promise<Payload> {
+  if (payload.attachments === undefined) return payload;
+  const attachments = [];
+  for (const attachment of payload.attachments) {
+    const storageId = ctx.db.system.normalizeId("_storage", attachment.storageId);
+    const downloadUrl = storageId === null ? null : await ctx.storage.getUrl(storageId);
+    attachments.push(
+      downloadUrl === null ? { ...attachment, status: "expired" as const } : { ...attachment, downloadUrl },
+    );
+  }
+  return { ...payload, attachments };
+}
