@@ -1,6 +1,7 @@
 /** Turns whatever went wrong in a turn into what the backend is told about it: a sentence, and whether to try again. */
 import { ConvexError } from "convex/values";
 import { isAgentFactoryError, type AgentFactoryErrorKind } from "../../src/shared/errors.js";
+import type { FailureKind } from "../../src/shared/failure.js";
 import { BackendFailure, BackendUnavailable } from "./backend/errors.js";
 import { ArchiveRejected } from "./snapshots/archive-rejected.js";
 import { TreeChanged } from "./snapshots/tree-digest.js";
@@ -11,26 +12,46 @@ import { TransferFailed } from "./workspaces/transfer.js";
 export class TurnFailed extends Error {
   override readonly name = "TurnFailed";
 
+  /** @param retryAfterMs the least wait before another try, if somebody asked for one */
   constructor(
     message: string,
-    readonly retryable: boolean,
+    readonly kind: FailureKind,
+    readonly retryAfterMs?: number,
   ) {
     super(message);
   }
 }
 
-export type FailureReport = { errorMessage: string; retryable: boolean };
+/** `retryable` is there only where it differs from what the kind says by itself. */
+export type FailureReport = {
+  errorMessage: string;
+  errorKind: FailureKind;
+  retryable?: boolean;
+  retryAfterMs?: number;
+};
 
-/** Trying the same message again changes nothing about these. */
-const PERMANENT: readonly AgentFactoryErrorKind[] = [
-  "agent_not_found",
-  "agent_disabled",
-  "forbidden",
-  "invalid_argument",
-  "output_too_large",
-];
+type Explanation = { message: string; kind: FailureKind; retryable?: boolean; retryAfterMs?: number | undefined };
 
-const DISK_FULL = new Set(["ENOSPC", "EDQUOT"]);
+/** What an error of the backend means for the message; kinds that are not listed may pass. */
+const BACKEND_KINDS: ReadonlyMap<AgentFactoryErrorKind, FailureKind> = new Map([
+  ["agent_not_found", "agent_removed"],
+  ["agent_disabled", "config_error"],
+  ["secret_missing", "config_error"],
+  ["secret_unreadable", "config_error"],
+  ["encryption_key_missing", "config_error"],
+  ["encryption_key_invalid", "config_error"],
+  ["forbidden", "forbidden"],
+  ["invalid_argument", "invalid_input"],
+  ["output_too_large", "output_too_large"],
+]);
+
+/** Codes of a disk that takes nothing more, whoever asks. */
+const DISK_FULL: ReadonlyMap<string, string> = new Map([
+  ["ENOSPC", "The disk of the worker is full."],
+  ["EDQUOT", "The disk of the worker is full."],
+  ["EROFS", "The disk of the worker cannot be written to."],
+  ["EIO", "The disk of the worker is broken."],
+]);
 
 /** A sentence is enough for a transcript; the log has the rest. */
 const MAX_MESSAGE_CHARACTERS = 500;
@@ -42,32 +63,39 @@ export function isLeaseLost(error: unknown): boolean {
 
 /** Never the text of an unexpected error: it may hold paths or data. */
 export function describeFailure(error: unknown): FailureReport {
-  const { message, retryable } = explain(error);
-  return { errorMessage: message.slice(0, MAX_MESSAGE_CHARACTERS), retryable };
+  const { message, kind, retryable, retryAfterMs } = explain(error);
+  return {
+    errorMessage: message.slice(0, MAX_MESSAGE_CHARACTERS),
+    errorKind: kind,
+    ...(retryable !== undefined && { retryable }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
 }
 
-function explain(error: unknown): { message: string; retryable: boolean } {
+function explain(error: unknown): Explanation {
   if (error instanceof TurnFailed) return error;
   if (isAgentFactoryError(error)) {
-    return { message: error.data.message, retryable: !PERMANENT.includes(error.data.kind) };
+    return { message: error.data.message, kind: BACKEND_KINDS.get(error.data.kind) ?? "unknown" };
   }
-  if (error instanceof TreeTooLarge)
-    return { message: `${error.message} Remove what is not needed.`, retryable: false };
+  if (error instanceof TreeTooLarge) {
+    return { message: `${error.message} Remove what is not needed.`, kind: "output_too_large" };
+  }
   if (error instanceof TreeChanged) {
-    return { message: "The workspace kept changing while it was being saved.", retryable: true };
+    return { message: "The workspace kept changing while it was being saved.", kind: "unknown" };
   }
   if (error instanceof ArchiveRejected) {
-    return { message: `The saved workspace cannot be restored. ${error.message}`, retryable: false };
+    return { message: `The saved workspace cannot be restored. ${error.message}`, kind: "unknown", retryable: false };
   }
   if (error instanceof TransferFailed) {
-    return { message: `The workspace could not be moved. ${error.message}`, retryable: true };
+    return { message: `The workspace could not be moved. ${error.message}`, kind: "unreachable" };
   }
   if (error instanceof BackendUnavailable || error instanceof BackendFailure || error instanceof ConvexError) {
-    return { message: "The backend did not accept the turn.", retryable: true };
+    return { message: "The backend did not accept the turn.", kind: "unknown" };
   }
   if (error instanceof Error && "code" in error && typeof error.code === "string") {
-    if (DISK_FULL.has(error.code)) return { message: "The disk of the worker is full.", retryable: true };
-    return { message: `The worker could not read or write its disk (${error.code}).`, retryable: true };
+    const full = DISK_FULL.get(error.code);
+    if (full !== undefined) return { message: full, kind: "disk_full" };
+    return { message: `The worker could not read or write its disk (${error.code}).`, kind: "unknown" };
   }
-  return { message: "Something unexpected went wrong in the worker; its log says what.", retryable: true };
+  return { message: "Something unexpected went wrong in the worker; its log says what.", kind: "unknown" };
 }

@@ -10,7 +10,7 @@ export type TurnOutput = { failure: RuntimeFailure | null; usage: Usage | null }
 /** What the runtime contract promises, with a little for a busy machine. */
 const ABORT_TIMEOUT_MS = 3_000;
 
-const broken = (message: string): RuntimeFailure => ({ code: "failed", message, retryable: true });
+const broken = (message: string): RuntimeFailure => ({ kind: "runtime_crashed", message });
 
 /** Passes the turn's events on until its first terminal one; events after that are none of the turn's. */
 async function consume(runtime: Runtime, input: TurnInput, deltas: DeltaStream, logger: Logger): Promise<TurnOutput> {

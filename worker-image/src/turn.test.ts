@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { agentFactoryError } from "../../src/shared/errors.js";
 import type { WorkerFunctionName } from "../../src/shared/worker-protocol.js";
 import type { CallFault } from "./testing/fake-connection.js";
+import { turnInput } from "./testing/turn-input.js";
 import { quickEcho, slowEcho, testSystem, until, untilOver } from "./testing/test-worker.js";
 import type { Runtime, RuntimeContext, RuntimeEvent } from "./runtimes/runtime.js";
 import { sleep, untilAborted } from "./timing.js";
@@ -269,7 +270,7 @@ describe.concurrent("a runtime that misbehaves", () => {
     [
       "reports a failure",
       async function* () {
-        yield { type: "error", failure: { code: "misconfigured", message: "No model is set.", retryable: false } };
+        yield { type: "error", failure: { kind: "config_error", message: "No model is set." } };
       },
       /^No model is set\.$/,
     ],
@@ -353,14 +354,7 @@ describe.concurrent("a runtime that misbehaves", () => {
     const { backend, start } = await testSystem(onTestFinished);
     await start({
       createRuntime: (context) => ({
-        ...runtimeWith(() =>
-          quickEcho(context).runTurn({
-            turnId: "",
-            message: "",
-            history: [],
-            agent: { key: "", version: "", displayName: null },
-          }),
-        )(context),
+        ...runtimeWith(() => quickEcho(context).runTurn(turnInput({ message: "" })))(context),
         start: () => Promise.reject(new Error("The model's key is missing.")),
       }),
     });

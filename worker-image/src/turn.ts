@@ -6,7 +6,7 @@ import type { ConversationPool } from "./conversations/pool.js";
 import { DeltaStream, type Delta } from "./delta-stream.js";
 import type { LeaseJournal } from "./lifecycle/lease-journal.js";
 import { errorMessage, type Logger, type SecretFilter } from "./logger.js";
-import type { Runtime } from "./runtimes/runtime.js";
+import { RuntimeNotStarted, type Runtime } from "./runtimes/runtime.js";
 import { monotonicMs, timerMs } from "./timing.js";
 import { describeFailure, isLeaseLost, TurnFailed } from "./turn-failure.js";
 import { runInRuntime } from "./turn-output.js";
@@ -102,7 +102,8 @@ export class Turn {
     await this.prepareWorkspace(conversation, bundle.snapshot);
     this.throwIfEnded();
     const runtime = await conversation.startedRuntime().catch((error: unknown) => {
-      throw new TurnFailed(`The agent runtime could not be started: ${errorMessage(error)}`, true);
+      const kind = error instanceof RuntimeNotStarted ? error.kind : "runtime_crashed";
+      throw new TurnFailed(`The agent runtime could not be started: ${errorMessage(error)}`, kind);
     });
     this.throwIfEnded();
 
@@ -121,7 +122,11 @@ export class Turn {
       });
       this.throwIfEnded();
       if (output === null) throw new CallAborted("The turn was ended.");
-      if (output.failure !== null) throw new TurnFailed(output.failure.message, output.failure.retryable);
+      if (output.failure !== null) {
+        const { kind, message, retryAfterMs } = output.failure;
+        // Nobody here had asked for it.
+        throw new TurnFailed(message, kind === "aborted" ? "runtime_crashed" : kind, retryAfterMs);
+      }
       const { treeDigest, snapshotId } = await this.save(conversation, runtime, deltas);
       this.throwIfEnded();
 
@@ -142,7 +147,9 @@ export class Turn {
       turnId: `${this.claim.messageId}.${this.claim.generation}`,
       message: bundle.payload.messageText,
       history: bundle.conversationState.contextHistory,
-      agent: { key: bundle.agentKey, ...bundle.profile },
+      attachments: [],
+      agent: { key: bundle.agentKey, ...bundle.profile, instructions: null, model: null, tools: null },
+      environment: {},
     };
   }
 
@@ -227,10 +234,10 @@ export class Turn {
     switch (this.endReason) {
       case "deadline": {
         const seconds = Math.round(this.claim.runTimeoutMs / 1_000);
-        return new TurnFailed(`The turn took longer than ${seconds} seconds and was stopped.`, true);
+        return new TurnFailed(`The turn took longer than ${seconds} seconds and was stopped.`, "timeout");
       }
       case "shutdown":
-        return new TurnFailed("The worker was shut down before the turn was over.", true);
+        return new TurnFailed("The worker was shut down before the turn was over.", "worker_lost");
       default:
         return null;
     }

@@ -18,10 +18,14 @@ export async function failLeftovers(
     for (const lease of await journal.leftovers()) {
       const errorMessage = "The worker was restarted while it ran this turn.";
       await session
-        .mutate("workerFail", (credentials) => ({ ...credentials, ...lease, errorMessage, retryable: true }), {
-          signal,
-          giveUpAtMs: monotonicMs() + GIVE_UP_MS,
-        })
+        .mutate(
+          "workerFail",
+          (credentials) => ({ ...credentials, ...lease, errorMessage, errorKind: "worker_lost" as const }),
+          {
+            signal,
+            giveUpAtMs: monotonicMs() + GIVE_UP_MS,
+          },
+        )
         .then(
           () => logger.info({ messageId: lease.messageId }, "Gave back a turn that a crash had interrupted."),
           () => {},

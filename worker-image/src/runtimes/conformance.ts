@@ -1,9 +1,12 @@
 /** What every runtime has to prove: each calls {@link describeRuntime} in its own test. */
-import { cp, mkdir, readdir } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { DestinationStream } from "pino";
 import { describe, expect, it } from "vitest";
 import { createLogger, SecretFilter } from "../logger.js";
+import { scanTree } from "../snapshots/tree-scan.js";
 import { temporaryDirectory } from "../testing/temporary.js";
+import { turnInput } from "../testing/turn-input.js";
 import { monotonicMs } from "../timing.js";
 import type { Runtime, RuntimeContext, RuntimeEvent } from "./runtime.js";
 
@@ -12,6 +15,8 @@ export type RuntimeUnderTest = {
   /** Bounds of the slowest parts, in ms. */
   startTimeoutMs: number;
   turnTimeoutMs: number;
+  /** What the agent's turns are given, e.g. the key for its model. */
+  environment?: Record<string, string>;
   /** A message whose turn streams for several seconds. */
   longMessage: string;
   /** Two turns: the first tells the agent something, the second asks for it and must be answered with `expected`. */
@@ -21,16 +26,19 @@ export type RuntimeUnderTest = {
 /** Promised by the interface; generous bounds elsewhere are for slow machines, this one is the contract. */
 const ABORT_WITHIN_MS = 2_000;
 
+/** A variable of the agent; no runtime has a reason to say it. */
+const SECRET = "conformance-secret-9d1f4c7be2a04c55";
+
 const isTerminal = (event: RuntimeEvent) => event.type === "done" || event.type === "error";
 
 export function describeRuntime(name: string, tested: RuntimeUnderTest): void {
-  const start = async (root: string): Promise<Runtime> => {
+  const start = async (root: string, log?: DestinationStream): Promise<Runtime> => {
     const context: RuntimeContext = {
       conversationId: "conversation",
       workspaceDirectory: join(root, "conversation/workspace"),
       stateDirectory: join(root, "conversation/state"),
       temporaryDirectory: join(root, "temporary"),
-      logger: createLogger("silent", new SecretFilter()),
+      logger: createLogger(log === undefined ? "silent" : "trace", new SecretFilter(), log),
     };
     for (const folder of [context.workspaceDirectory, context.stateDirectory, context.temporaryDirectory]) {
       await mkdir(folder, { recursive: true });
@@ -40,12 +48,7 @@ export function describeRuntime(name: string, tested: RuntimeUnderTest): void {
     return runtime;
   };
   const turn = (runtime: Runtime, turnId: string, message: string) =>
-    runtime.runTurn({
-      turnId,
-      message,
-      history: [],
-      agent: { key: "agent", version: "1", displayName: null },
-    });
+    runtime.runTurn(turnInput({ turnId, message, environment: { ...tested.environment, CONFORMANCE_SECRET: SECRET } }));
   const collect = async (events: AsyncIterable<RuntimeEvent>) => {
     const seen: RuntimeEvent[] = [];
     for await (const event of events) seen.push(event);
@@ -102,7 +105,7 @@ export function describeRuntime(name: string, tested: RuntimeUnderTest): void {
       }
       expect(monotonicMs() - abortedAt).toBeLessThan(ABORT_WITHIN_MS);
       expect(events.filter(isTerminal)).toHaveLength(1);
-      expect(events.at(-1)).toMatchObject({ type: "error", failure: { code: "aborted" } });
+      expect(events.at(-1)).toMatchObject({ type: "error", failure: { kind: "aborted" } });
       await runtime.abort("turn-1");
       expect((await collect(turn(runtime, "turn-2", "hello"))).at(-1)).toEqual({ type: "done" });
       await runtime.stop();
@@ -131,6 +134,27 @@ export function describeRuntime(name: string, tested: RuntimeUnderTest): void {
       const after = await start(second);
       expect(textOf(await collect(turn(after, "turn-3", tested.memory.ask)))).toMatch(tested.memory.expected);
       await after.stop();
+    });
+
+    it("puts no secret of the agent into events, logs or what a snapshot would hold", async () => {
+      const root = await temporaryDirectory();
+      const log: string[] = [];
+      const runtime = await start(root, { write: (line) => void log.push(line) });
+      const events: RuntimeEvent[] = [];
+      for (const [index, message] of [tested.memory.tell, tested.memory.ask].entries()) {
+        events.push(...(await collect(turn(runtime, `turn-${index}`, message))));
+      }
+      await runtime.stop();
+      expect(JSON.stringify(events)).not.toContain(SECRET);
+      expect(log.join("")).not.toContain(SECRET);
+      const { entries } = await scanTree(join(root, "conversation"), runtime.snapshotExcludes());
+      for (const { kind, path } of entries) {
+        if (kind !== "file") continue;
+        expect(await readFile(join(root, "conversation", path), "latin1"), path).not.toContain(SECRET);
+      }
+      for (const value of Object.values(tested.environment ?? {})) {
+        expect(log.join("") + JSON.stringify(events)).not.toContain(value);
+      }
     });
 
     it("writes nowhere but into its own folders", async () => {

@@ -1,18 +1,31 @@
 /** What an agent runtime must be able to do for the worker. One instance serves one conversation, one turn at a time. */
-import type { ToolCall, TranscriptEntry, Usage } from "../../../src/shared/payload.js";
+import type { FailureKind } from "../../../src/shared/failure.js";
+import type { Attachment, ToolCall, TranscriptEntry, Usage } from "../../../src/shared/payload.js";
 import type { Environment } from "../config.js";
 import type { Logger } from "../logger.js";
 import type { Excludes } from "../snapshots/tree-scan.js";
 
 /** Why a turn has no reply. */
 export type RuntimeFailure = {
-  /** `aborted`: on request. `misconfigured`: trying again will not help until somebody changes something. */
-  code: "aborted" | "misconfigured" | "unavailable" | "failed";
+  /** `aborted`: on request. Of the others, `FAILURE_KINDS` says whether the same message is worth another try. */
+  kind: FailureKind | "aborted";
   /** One sentence for the user: what happened and what to do. Never a secret. */
   message: string;
-  /** Whether another try of the same message may succeed. */
-  retryable: boolean;
+  /** The least wait before another try, in ms, as whoever refused this one asked for. */
+  retryAfterMs?: number;
 };
+
+/** What {@link Runtime.start} throws when it knows why; of any other error only the message is told. */
+export class RuntimeNotStarted extends Error {
+  override readonly name = "RuntimeNotStarted";
+
+  constructor(
+    message: string,
+    readonly kind: FailureKind,
+  ) {
+    super(message);
+  }
+}
 
 /** A turn is any number of these, and at its end exactly one `done` or `error`. */
 export type RuntimeEvent =
@@ -43,18 +56,46 @@ export type RuntimeContext = {
   logger: Logger;
 };
 
+export type AgentProfile = {
+  key: string;
+  version: string;
+  displayName: string | null;
+  /** What the agent is and how it behaves: its system prompt. */
+  instructions: string | null;
+  /** The model to ask, as the runtime's provider names it; `null` is the runtime's own choice. */
+  model: string | null;
+  /** The runtime's tools that this agent may use; `null` is all of them. */
+  tools: readonly string[] | null;
+};
+
+/** A file that came with the message and lies in the workspace. */
+export type TurnAttachment = {
+  /** Below the workspace folder, parts joined by `/`. */
+  path: string;
+  kind: Attachment["kind"];
+  mimeType: string | null;
+  sizeBytes: number;
+};
+
 export type TurnInput = {
   /** The same for a repeated try of the same attempt: an idempotency key. */
   turnId: string;
+  /** What the user said; attachments are named at its end, those that could not be fetched too. */
   message: string;
+  attachments: readonly TurnAttachment[];
   /** Earlier entries of the conversation, oldest first. */
   history: readonly TranscriptEntry[];
-  agent: { key: string; version: string; displayName: string | null };
+  agent: AgentProfile;
+  /**
+   * The agent's own variables, secrets among them, for this turn and what it starts. A runtime keeps them in memory only,
+   * and no longer than the processes that need them; they are never written, logged, or part of an event.
+   */
+  environment: Readonly<Record<string, string>>;
 };
 
 export interface Runtime {
   readonly capabilities: RuntimeCapabilities;
-  /** Gets ready for turns. Throws an `Error` whose message is fit for the user. */
+  /** Gets ready for turns. Throws {@link RuntimeNotStarted}, or an `Error` whose message is fit for the user. */
   start(): Promise<void>;
   /** Whether it could take a turn right now, and if not, why. */
   health(): Promise<{ isHealthy: boolean; detail?: string }>;

@@ -1,6 +1,7 @@
 /** The backend's side of the worker protocol in memory: leases, fencing, streams, snapshots. For tests of the worker. */
 import { randomUUID } from "node:crypto";
 import { agentFactoryError, type AgentFactoryErrorKind } from "../../../src/shared/errors.js";
+import { FAILURE_KINDS, type FailureKind } from "../../../src/shared/failure.js";
 import type { ToolCall, TranscriptEntry, Usage } from "../../../src/shared/payload.js";
 import type {
   Claim,
@@ -22,6 +23,7 @@ export type FakeMessage = {
   reply?: string;
   usage?: Usage;
   error?: string;
+  errorKind?: FailureKind;
   streamed: string;
   tools: Map<string, ToolCall["status"]>;
 };
@@ -164,9 +166,11 @@ export class FakeBackend {
     workerFail: (args) => {
       const { message } = this.held(args);
       this.leases.delete(args.leaseId);
-      const isRetried = (args.retryable ?? true) && message.attempts < 5;
+      const isRetried =
+        (args.retryable ?? FAILURE_KINDS[args.errorKind ?? "unknown"].retryable) && message.attempts < 5;
       message.status = isRetried ? "queued" : "failed";
       message.error = args.errorMessage;
+      message.errorKind = args.errorKind ?? "unknown";
       this.changed();
       return { requeued: isRetried, deadLettered: !isRetried, nextScheduledFor: isRetried ? 0 : null };
     },

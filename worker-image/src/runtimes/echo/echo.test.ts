@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../config.js";
 import { createLogger, SecretFilter } from "../../logger.js";
 import { temporaryDirectory } from "../../testing/temporary.js";
+import { turnInput } from "../../testing/turn-input.js";
 import { describeRuntime } from "../conformance.js";
 import { configureRuntime, RUNTIME_NAMES } from "../registry.js";
 import type { RuntimeEvent } from "../runtime.js";
@@ -35,8 +36,7 @@ async function conversation() {
   let turns = 0;
   const events = async (message: string): Promise<RuntimeEvent[]> => {
     const seen: RuntimeEvent[] = [];
-    const agent = { key: "a", version: "1", displayName: null };
-    for await (const event of runtime.runTurn({ turnId: `t${++turns}`, message, history: [], agent })) seen.push(event);
+    for await (const event of runtime.runTurn(turnInput({ turnId: `t${++turns}`, message }))) seen.push(event);
     return seen;
   };
   const say = async (message: string) =>
@@ -112,7 +112,7 @@ describe("replies", () => {
 
     expect((await events(`remember ${"x".repeat(3_000)}`)).at(-1)).toEqual({
       type: "error",
-      failure: { code: "failed", message: "A note has at most 2000 characters.", retryable: false },
+      failure: { kind: "invalid_input", message: "A note has at most 2000 characters." },
     });
 
     const broken = await conversation();
@@ -121,7 +121,7 @@ describe("replies", () => {
       { type: "tool", call: { toolName: "read_notes", callId: "t1/notes", status: "failed" } },
       {
         type: "error",
-        failure: { code: "failed", message: "The notes file could not be read or written.", retryable: true },
+        failure: { kind: "disk_full", message: "The notes file could not be read or written." },
       },
     ]);
     expect(await readFile(join(workspaceDirectory, "notes.md"), "utf8")).toBe("- one two\n");

@@ -33,7 +33,7 @@ export const echoRuntimeKind: RuntimeKind = {
   },
 };
 
-const ABORTED: RuntimeFailure = { code: "aborted", message: "The turn was stopped.", retryable: true };
+const ABORTED: RuntimeFailure = { kind: "aborted", message: "The turn was stopped." };
 
 class EchoRuntime implements Runtime {
   readonly capabilities: RuntimeCapabilities = { streamsText: true, reportsTools: true, usageUnit: "words" };
@@ -57,7 +57,7 @@ class EchoRuntime implements Runtime {
   async *runTurn(input: TurnInput): AsyncGenerator<RuntimeEvent> {
     if (!this.isStarted || this.running !== null) {
       const message = this.isStarted ? "A turn is running already." : "The runtime has not been started.";
-      yield { type: "error", failure: { code: "failed", message, retryable: true } };
+      yield { type: "error", failure: { kind: "runtime_crashed", message } };
       return;
     }
     const abort = new AbortController();
@@ -102,7 +102,7 @@ class EchoRuntime implements Runtime {
       const isLimit = error instanceof NotesLimit;
       if (!isLimit) this.context.logger.warn({ error }, "The notes could not be read or written.");
       const message = isLimit ? errorMessage(error) : "The notes file could not be read or written.";
-      yield { type: "error", failure: { code: "failed", message, retryable: !isLimit } };
+      yield { type: "error", failure: { kind: isLimit ? "invalid_input" : "disk_full", message } };
       return;
     }
     yield { type: "tool", call: { ...call, status: "done" } };
