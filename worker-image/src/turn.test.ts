@@ -17,7 +17,7 @@ function runtimeWith(turn: (context: RuntimeContext, signal: AbortSignal) => Asy
     let abort = new AbortController();
     return {
       capabilities: echo.capabilities,
-      start: () => echo.start(),
+      start: (input) => echo.start(input),
       health: () => echo.health(),
       runTurn: () => {
         abort = new AbortController();

@@ -101,7 +101,8 @@ export class Turn {
     );
     await this.prepareWorkspace(conversation, bundle.snapshot);
     this.throwIfEnded();
-    const runtime = await conversation.startedRuntime().catch((error: unknown) => {
+    const input = this.inputFrom(bundle);
+    const runtime = await conversation.startedRuntime(input).catch((error: unknown) => {
       const kind = error instanceof RuntimeNotStarted ? error.kind : "runtime_crashed";
       throw new TurnFailed(`The agent runtime could not be started: ${errorMessage(error)}`, kind);
     });
@@ -115,7 +116,7 @@ export class Turn {
       AbortSignal.any([this.ending.signal, over.signal]),
     );
     try {
-      const output = await runInRuntime(runtime, this.inputFrom(bundle), deltas, {
+      const output = await runInRuntime(runtime, input, deltas, {
         signal: this.ending.signal,
         forceStop: () => conversation.stopRuntime(),
         logger: this.logger,

@@ -1,7 +1,7 @@
 /** One conversation on this worker: its folder, its runtime, and the rule that only one turn at a time has them. */
 import { mkdir, rm } from "node:fs/promises";
 import type { Logger } from "../logger.js";
-import type { Runtime, RuntimeContext } from "../runtimes/runtime.js";
+import type { Runtime, RuntimeContext, StartInput } from "../runtimes/runtime.js";
 import { settledWithin, withTimeout } from "../timing.js";
 import { conversationPaths, type ConversationPaths } from "../workspaces/paths.js";
 import { Workspace } from "../workspaces/workspace.js";
@@ -62,20 +62,18 @@ export class Conversation {
     }
   }
 
-  /** The runtime, ready for a turn; one that is no longer healthy is started anew. */
-  async startedRuntime(): Promise<Runtime> {
+  /** The runtime, ready for a turn of this agent; one that is no longer healthy is started anew. */
+  async startedRuntime(input: StartInput): Promise<Runtime> {
     if (this.isStarted && !(await this.runtime.health()).isHealthy) await this.stopRuntime();
-    if (!this.isStarted) {
-      await mkdir(this.paths.temporary, { recursive: true, mode: 0o700 });
-      // Set first: what has been started half must be stopped too.
-      this.isStarted = true;
-      const late = () => new Error(`The agent runtime was not ready within ${START_TIMEOUT_MS / 1_000} seconds.`);
-      try {
-        await withTimeout(this.runtime.start(), START_TIMEOUT_MS, late);
-      } catch (error) {
-        await this.stopRuntime();
-        throw error;
-      }
+    if (!this.isStarted) await mkdir(this.paths.temporary, { recursive: true, mode: 0o700 });
+    // Set first: what has been started half must be stopped too.
+    this.isStarted = true;
+    const late = () => new Error(`The agent runtime was not ready within ${START_TIMEOUT_MS / 1_000} seconds.`);
+    try {
+      await withTimeout(this.runtime.start(input), START_TIMEOUT_MS, late);
+    } catch (error) {
+      await this.stopRuntime();
+      throw error;
     }
     return this.runtime;
   }

@@ -44,7 +44,7 @@ export function describeRuntime(name: string, tested: RuntimeUnderTest): void {
       await mkdir(folder, { recursive: true });
     }
     const runtime = tested.create(context);
-    await runtime.start();
+    await runtime.start(turnInput({ message: "", environment: { ...tested.environment, CONFORMANCE_SECRET: SECRET } }));
     return runtime;
   };
   const turn = (runtime: Runtime, turnId: string, message: string) =>

@@ -93,10 +93,16 @@ export type TurnInput = {
   environment: Readonly<Record<string, string>>;
 };
 
+/** For whom a runtime gets ready: what a process that outlives the turn has to know before it begins. */
+export type StartInput = Pick<TurnInput, "agent" | "environment">;
+
 export interface Runtime {
   readonly capabilities: RuntimeCapabilities;
-  /** Gets ready for turns. Throws {@link RuntimeNotStarted}, or an `Error` whose message is fit for the user. */
-  start(): Promise<void>;
+  /**
+   * Gets ready for turns of this agent. Called before each turn: whoever is ready for the same agent already returns at
+   * once. Throws {@link RuntimeNotStarted}, or an `Error` whose message is fit for the user.
+   */
+  start(input: StartInput): Promise<void>;
   /** Whether it could take a turn right now, and if not, why. */
   health(): Promise<{ isHealthy: boolean; detail?: string }>;
   /** Runs one turn. The iterator itself never throws: what goes wrong is its terminal event. */

@@ -32,7 +32,7 @@ async function conversation() {
     temporaryDirectory: join(root, "temporary"),
     logger: createLogger("silent", new SecretFilter()),
   });
-  await runtime.start();
+  await runtime.start(turnInput({ message: "" }));
   let turns = 0;
   const events = async (message: string): Promise<RuntimeEvent[]> => {
     const seen: RuntimeEvent[] = [];
