@@ -3,6 +3,7 @@ import { isAgentFactoryError } from "../../src/shared/errors.js";
 import type { ToolCall } from "../../src/shared/payload.js";
 import { MAX_DELTA_CHARACTERS, MAX_REPLY_CHARACTERS } from "../../src/shared/worker-protocol.js";
 import { monotonicMs, sleep } from "./timing.js";
+import { wellFormed } from "./well-formed.js";
 
 export type Delta = { offset: number; text: string; tools: ToolCall[] };
 
@@ -26,9 +27,6 @@ const CUT_NOTICE = `\n\n[The reply was cut here: a reply has at most ${MAX_REPLY
 const MAX_TEXT_CHARACTERS = MAX_REPLY_CHARACTERS - CUT_NOTICE.length;
 
 const isHighSurrogate = (code: number) => code >= 0xd800 && code <= 0xdbff;
-
-/** Half a character cannot be stored; it becomes the replacement character, which is one code unit too. */
-const LONE_SURROGATES = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
 
 export class DeltaStream {
   private text = "";
@@ -96,12 +94,12 @@ export class DeltaStream {
   }
 
   private append(text: string): void {
-    const wellFormed = text.replace(LONE_SURROGATES, "\ufffd");
+    const whole = wellFormed(text);
     let room = MAX_TEXT_CHARACTERS - this.text.length;
-    this.isCut = wellFormed.length > room;
-    if (this.isCut && isHighSurrogate(wellFormed.charCodeAt(room - 1))) room -= 1;
+    this.isCut = whole.length > room;
+    if (this.isCut && isHighSurrogate(whole.charCodeAt(room - 1))) room -= 1;
     // Only ever added to: what was there before may be on its way already.
-    this.text += this.isCut ? wellFormed.slice(0, room) + CUT_NOTICE : wellFormed;
+    this.text += this.isCut ? whole.slice(0, room) + CUT_NOTICE : whole;
     this.wake();
   }
 
