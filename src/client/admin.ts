@@ -3,17 +3,28 @@ import { v } from "convex/values";
 import type { ComponentApi } from "../component/_generated/component.js";
 import { vMessageStatus, vPayload } from "../shared/payload.js";
 import { vProviderConfig, vScalingPolicy } from "../shared/provider-config.js";
+import { vQueuePolicy } from "../shared/queue-policy.js";
 import {
+  vCancellation,
   vCleanupReport,
   vIdleShutdownReport,
   vImportedSecret,
   vReconcileReport,
   vRecoveryReport,
+  vRedrive,
   vRequiredSecretRefs,
   vSecretStatus,
   vVolumeDeletion,
 } from "../shared/reports.js";
-import { vBindingView, vPoolHealth, vQueueItemView, vQueueStats, vSnapshotView, vWorkerView } from "../shared/views.js";
+import {
+  vBindingView,
+  vJobView,
+  vPoolHealth,
+  vQueueItemView,
+  vQueueStats,
+  vSnapshotView,
+  vWorkerView,
+} from "../shared/views.js";
 import type { Authenticate } from "./auth.js";
 import { adminBuilders } from "./builders.js";
 
@@ -43,6 +54,7 @@ export function adminApi({ lib }: ComponentApi, authenticate: Authenticate) {
         version: v.string(),
         displayName: v.optional(v.string()),
         secretsRef: v.array(v.string()),
+        queuePolicy: v.optional(vQueuePolicy),
         enabled: v.boolean(),
       },
       returns: v.string(),
@@ -63,6 +75,7 @@ export function adminApi({ lib }: ComponentApi, authenticate: Authenticate) {
         payload: vPayload,
         priority: v.optional(v.number()),
         scheduledFor: v.optional(v.number()),
+        blocksFollowers: v.optional(v.boolean()),
         maxAttempts: v.optional(v.number()),
       },
       returns: v.string(),
@@ -73,22 +86,24 @@ export function adminApi({ lib }: ComponentApi, authenticate: Authenticate) {
       returns: vQueueStats,
       handler: async (ctx) => await ctx.runQuery(lib.queueStats, {}),
     }),
+    agentQueueStats: ofAgent.query("agentQueueStats")({
+      args: {},
+      returns: vQueueStats,
+      handler: async (ctx, args) => await ctx.runQuery(lib.agentQueueStats, args),
+    }),
+    cancelMessage: admin.mutation("cancelMessage")({
+      args: { messageId: v.string() },
+      returns: vCancellation,
+      handler: async (ctx, args) => await ctx.runMutation(lib.cancelMessage, args),
+    }),
+    redrive: admin.mutation("redrive")({
+      args: { messageId: v.string() },
+      returns: vRedrive,
+      handler: async (ctx, args) => await ctx.runMutation(lib.redrive, args),
+    }),
     listJobsByStatus: admin.query("listJobsByStatus")({
       args: { status: vMessageStatus, limit },
-      returns: v.array(
-        v.object({
-          _id: v.string(),
-          _creationTime: v.number(),
-          conversationId: v.string(),
-          agentKey: v.string(),
-          status: vMessageStatus,
-          priority: v.number(),
-          scheduledFor: v.number(),
-          attempts: v.number(),
-          maxAttempts: v.number(),
-          lastError: v.optional(v.string()),
-        }),
-      ),
+      returns: v.array(vJobView),
       handler: async (ctx, args) => await ctx.runQuery(lib.listJobsByStatus, args),
     }),
     listQueueItemsForConversation: ofConversation.query("listQueueItemsForConversation")({

@@ -2,6 +2,7 @@
 import { v } from "convex/values";
 import type { ComponentApi } from "../component/_generated/component.js";
 import { vMessageStatus } from "../shared/payload.js";
+import { vCancellation } from "../shared/reports.js";
 import {
   vBindingView,
   vConversationView,
@@ -62,6 +63,12 @@ export function userApi({ lib }: ComponentApi, authenticate: Authenticate) {
       args: { content: v.string(), metadata: v.optional(v.record(v.string(), v.string())) },
       returns: v.string(),
       handler: async (ctx, args) => await ctx.runMutation(lib.sendMessageToUserAgent, args),
+    }),
+    /** Stops a message of the user's own, also while it runs; nothing of it is answered then. */
+    cancelMessageForUserAgent: userAgent.mutation("cancelMessageForUserAgent")({
+      args: { messageId: v.string() },
+      returns: vCancellation,
+      handler: async (ctx, args) => await ctx.runMutation(lib.cancelMessageForUserAgent, args),
     }),
     /** Subscribe to it: it changes with every streamed word. */
     getConversationViewForUserAgent: userAgent.query("getConversationViewForUserAgent")({

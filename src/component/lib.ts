@@ -1,6 +1,7 @@
 /** The one public door: everything an app may call, re-exported from the rooms that define it. */
 export { configureAgent, getRequiredSecretRefs } from "./agents/public.js";
 export {
+  cancelMessageForUserAgent,
   getActiveUserAgent,
   getConversationViewForUserAgent,
   getLatestSnapshotForUserAgent,
@@ -29,10 +30,13 @@ export {
   setScalingPolicy,
 } from "./pool/public.js";
 export {
+  agentQueueStats,
+  cancelMessage,
   enqueue,
   hasQueuedJobsForConversation,
   listJobsByStatus,
   queueStats,
+  redrive,
   releaseStuckJobs,
 } from "./queue/public.js";
 export { runRetention } from "./retention/public.js";

@@ -23,6 +23,22 @@ export function backoffMs(policy: BackoffPolicy, attempt: number, unit: number):
   return Math.round(delay * (1 + policy.jitter * (2 * unit - 1)));
 }
 
+/**
+ * The delay with a provider's own wish (`Retry-After`) taken into account: it wins when it is longer.
+ *
+ * @param retryAfterMs more than a day is taken for a day: who says so means "not now", and a typo must not park a message
+ */
+export function retryDelayMs(
+  policy: BackoffPolicy,
+  attempt: number,
+  unit: number,
+  retryAfterMs: number | undefined,
+): number {
+  return Math.max(backoffMs(policy, attempt, unit), Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS));
+}
+
+const MAX_RETRY_AFTER_MS = 24 * 60 * 60_000;
+
 /** A number in [0, 1) that depends on `text` only (FNV-1a): jitter for code that must be deterministic. */
 export function unitFromText(text: string): number {
   return hashText(text) / 2 ** 32;

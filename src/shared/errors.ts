@@ -10,6 +10,8 @@ const ERROR_KINDS = [
   "agent_disabled",
   "binding_not_found",
   "conversation_mismatch",
+  "message_not_found",
+  "queue_full",
   "encryption_key_missing",
   "encryption_key_invalid",
   "secret_missing",

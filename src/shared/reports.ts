@@ -1,5 +1,6 @@
 /** What administrative calls report, as validators. */
 import { v, type Infer } from "convex/values";
+import { vMessageStatus } from "./payload.js";
 
 export const vReconcileReport = v.object({ activeWorkers: v.number(), spawned: v.number(), terminated: v.number() });
 
@@ -12,8 +13,14 @@ export const vIdleShutdownReport = v.object({
 
 export const vRecoveryReport = v.object({ requeued: v.number(), unlocked: v.number() });
 
+/** `status` is the message's afterwards; `canceled` is false when it had ended before. */
+export const vCancellation = v.object({ canceled: v.boolean(), status: vMessageStatus });
+/** `redriven` is false when it was no dead letter. */
+export const vRedrive = v.object({ redriven: v.boolean(), status: vMessageStatus });
+
 export const vRetentionReport = v.object({
   messages: v.number(),
+  rawUpdates: v.number(),
   snapshots: v.number(),
   workers: v.number(),
   more: v.boolean(),

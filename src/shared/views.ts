@@ -1,5 +1,6 @@
 /** What pages see: validators of every view the component returns to users and operators (the single source of their types). */
 import { v, type Infer } from "convex/values";
+import { vAttemptError } from "./failure.js";
 import { vMessageStatus, vPayload, vToolCall, vTranscriptEntry } from "./payload.js";
 
 export const vNullableString = v.union(v.string(), v.null());
@@ -62,6 +63,23 @@ export const vQueueItemView = v.object({
   waitingReason: v.union(vWaitingReason, v.null()),
 });
 export type QueueItemView = Infer<typeof vQueueItemView>;
+
+/** A message as an operator's list shows it: without what it says. */
+export const vJobView = v.object({
+  _id: v.string(),
+  _creationTime: v.number(),
+  conversationId: v.string(),
+  agentKey: v.string(),
+  status: vMessageStatus,
+  priority: v.number(),
+  scheduledFor: v.number(),
+  attempts: v.number(),
+  maxAttempts: v.number(),
+  lastError: v.optional(v.string()),
+  /** The newest failed attempts, oldest first. */
+  errors: v.array(vAttemptError),
+});
+export type JobView = Infer<typeof vJobView>;
 
 /** The turn that is running now, as far as it has been streamed. */
 export const vLiveTurn = v.object({
@@ -131,11 +149,21 @@ export const vWorkerView = v.object({
 export type WorkerView = Infer<typeof vWorkerView>;
 
 export const vQueueStats = v.object({
+  /** Conversations whose next message may run now. */
   queuedReady: v.number(),
   queued: v.number(),
   processing: v.number(),
   deadLetter: v.number(),
+  /** These count from the first day on, whatever retention has removed since. */
   done: v.number(),
+  canceled: v.number(),
+  dropped: v.number(),
+  /** Since when the longest waiting ready conversation could run, ms; `null` when none is ready. */
+  oldestReadyAt: vNullableNumber,
+  /** The same as an age at the time of the call; a subscription sees it change only with the queue. */
+  oldestReadyAgeMs: vNullableNumber,
+  /** Messages done per minute, averaged over the last five. */
+  donePerMinute: v.number(),
 });
 export type QueueStats = Infer<typeof vQueueStats>;
 

@@ -6,6 +6,7 @@
  */
 import { makeFunctionReference, type FunctionReference } from "convex/server";
 import { v, type Infer, type ObjectType, type PropertyValidators, type Validator } from "convex/values";
+import { vFailureKind } from "./failure.js";
 import { vPayload, vToolCall, vTranscriptEntry, vUsage } from "./payload.js";
 
 /** Text of one streamed delta, in UTF-16 code units. A worker splits what is longer. */
@@ -69,6 +70,15 @@ export const vHydrationBundle = v.object({
 });
 export type HydrationBundle = Infer<typeof vHydrationBundle>;
 
+/** What became of a message whose attempt failed. */
+export const vFailureOutcome = v.object({
+  requeued: v.boolean(),
+  deadLettered: v.boolean(),
+  /** When it is tried again at the earliest, ms. */
+  nextScheduledFor: v.union(v.number(), v.null()),
+});
+export type FailureOutcome = Infer<typeof vFailureOutcome>;
+
 export const vInbox = v.object({
   /** `drain`: finish or release, checkpoint, then call `workerDrained`. `stop`: exit now, nothing you hold is valid. */
   state: v.union(v.literal("run"), v.literal("drain"), v.literal("stop")),
@@ -115,7 +125,14 @@ export const WORKER_PROTOCOL = {
   ),
   /** The reactive query a worker subscribes to instead of polling. */
   workerInbox: query({ ...credentials, wantsWork: v.boolean() }, vInbox),
-  workerClaim: mutation({ ...credentials, conversationId: v.optional(v.string()) }, v.union(vClaim, v.null())),
+  /**
+   * `knownLeaseIds`: the leases the worker runs. One it holds without knowing of it (the answer to an earlier claim was
+   * lost) is handed out again as it is; without the argument no lease is.
+   */
+  workerClaim: mutation(
+    { ...credentials, conversationId: v.optional(v.string()), knownLeaseIds: v.optional(v.array(v.string())) },
+    v.union(vClaim, v.null()),
+  ),
   /** `false`: the worker had been given up, and every lease it held before this call is lost. */
   workerHeartbeat: mutation({ ...credentials }, v.boolean()),
   workerHydrationBundle: query({ ...claimed }, vHydrationBundle),
@@ -132,11 +149,24 @@ export const WORKER_PROTOCOL = {
     { ...claimed, reply: v.string(), usage: v.optional(vUsage), snapshotId: v.optional(v.string()) },
     v.boolean(),
   ),
+  /**
+   * Ends the attempt without a reply. `errorKind` (default `"unknown"`) decides whether there is another try, unless
+   * `retryable` says so; `retryAfterMs` is the least wait before it, as the model provider asked for.
+   */
   workerFail: mutation(
-    { ...claimed, errorMessage: v.string(), retryable: v.optional(v.boolean()) },
-    v.object({ requeued: v.boolean(), deadLettered: v.boolean(), nextScheduledFor: v.union(v.number(), v.null()) }),
+    {
+      ...claimed,
+      errorMessage: v.string(),
+      errorKind: v.optional(vFailureKind),
+      retryable: v.optional(v.boolean()),
+      retryAfterMs: v.optional(v.number()),
+    },
+    vFailureOutcome,
   ),
-  /** Gives back a message whose turn has not begun; counts no attempt. */
+  /**
+   * Gives back a message whose turn has not begun; counts no attempt. Others may claim it at once, unless it comes back
+   * again and again: then after a backoff.
+   */
   workerRelease: mutation({ ...claimed }, v.boolean()),
   workerConversationHasQueued: query({ ...credentials, conversationId: v.string() }, v.boolean()),
   /** Extra transcript rows of the running turn (tool results, system notes). */

@@ -41,6 +41,19 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             };
             displayName?: string;
             enabled: boolean;
+            queuePolicy?: {
+              backoff?: {
+                baseMs: number;
+                capMs: number;
+                factor: number;
+                jitter: number;
+              };
+              maxAttempts?: number;
+              maxConcurrent?: number;
+              maxConcurrentPerUser?: number;
+              maxQueuedPerConversation?: number;
+              overflow?: "reject" | "drop_new" | "drop_old" | "summarize";
+            };
             secretsRef: Array<string>;
             version: string;
           },
@@ -58,6 +71,23 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
     };
     console: {
       public: {
+        cancelMessageForUserAgent: FunctionReference<
+          "mutation",
+          "internal",
+          { agentKey: string; consumerUserId: string; messageId: string },
+          {
+            canceled: boolean;
+            status:
+              | "queued"
+              | "processing"
+              | "done"
+              | "failed"
+              | "dead_letter"
+              | "canceled"
+              | "dropped";
+          },
+          Name
+        >;
         getActiveUserAgent: FunctionReference<
           "query",
           "internal",
@@ -511,6 +541,24 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       };
     };
     lib: {
+      agentQueueStats: FunctionReference<
+        "query",
+        "internal",
+        { agentKey: string },
+        {
+          canceled: number;
+          deadLetter: number;
+          done: number;
+          donePerMinute: number;
+          dropped: number;
+          oldestReadyAgeMs: number | null;
+          oldestReadyAt: number | null;
+          processing: number;
+          queued: number;
+          queuedReady: number;
+        },
+        Name
+      >;
       appendConversationMessages: FunctionReference<
         "mutation",
         "internal",
@@ -575,6 +623,40 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         },
         Name
       >;
+      cancelMessage: FunctionReference<
+        "mutation",
+        "internal",
+        { messageId: string },
+        {
+          canceled: boolean;
+          status:
+            | "queued"
+            | "processing"
+            | "done"
+            | "failed"
+            | "dead_letter"
+            | "canceled"
+            | "dropped";
+        },
+        Name
+      >;
+      cancelMessageForUserAgent: FunctionReference<
+        "mutation",
+        "internal",
+        { agentKey: string; consumerUserId: string; messageId: string },
+        {
+          canceled: boolean;
+          status:
+            | "queued"
+            | "processing"
+            | "done"
+            | "failed"
+            | "dead_letter"
+            | "canceled"
+            | "dropped";
+        },
+        Name
+      >;
       checkIdleShutdowns: FunctionReference<
         "action",
         "internal",
@@ -590,7 +672,12 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       claim: FunctionReference<
         "mutation",
         "internal",
-        { conversationId?: string; workerId: string; workerToken: string },
+        {
+          conversationId?: string;
+          knownLeaseIds?: Array<string>;
+          workerId: string;
+          workerToken: string;
+        },
         {
           agentKey: string;
           attempt: number;
@@ -658,6 +745,19 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           };
           displayName?: string;
           enabled: boolean;
+          queuePolicy?: {
+            backoff?: {
+              baseMs: number;
+              capMs: number;
+              factor: number;
+              jitter: number;
+            };
+            maxAttempts?: number;
+            maxConcurrent?: number;
+            maxConcurrentPerUser?: number;
+            maxQueuedPerConversation?: number;
+            overflow?: "reject" | "drop_new" | "drop_old" | "summarize";
+          };
           secretsRef: Array<string>;
           version: string;
         },
@@ -676,6 +776,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "internal",
         {
           agentKey: string;
+          blocksFollowers?: boolean;
           conversationId: string;
           maxAttempts?: number;
           payload: {
@@ -719,10 +820,29 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "mutation",
         "internal",
         {
+          errorKind?:
+            | "invalid_input"
+            | "unauthorized"
+            | "forbidden"
+            | "budget_exceeded"
+            | "config_error"
+            | "context_overflow"
+            | "output_too_large"
+            | "agent_removed"
+            | "rate_limited"
+            | "overloaded"
+            | "unreachable"
+            | "timeout"
+            | "hook_failed"
+            | "disk_full"
+            | "runtime_crashed"
+            | "worker_lost"
+            | "unknown";
           errorMessage: string;
           generation: number;
           leaseId: string;
           messageId: string;
+          retryAfterMs?: number;
           retryable?: boolean;
           workerId: string;
           workerToken: string;
@@ -1068,6 +1188,29 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           agentKey: string;
           attempts: number;
           conversationId: string;
+          errors: Array<{
+            at: number;
+            attempt: number;
+            kind:
+              | "invalid_input"
+              | "unauthorized"
+              | "forbidden"
+              | "budget_exceeded"
+              | "config_error"
+              | "context_overflow"
+              | "output_too_large"
+              | "agent_removed"
+              | "rate_limited"
+              | "overloaded"
+              | "unreachable"
+              | "timeout"
+              | "hook_failed"
+              | "disk_full"
+              | "runtime_crashed"
+              | "worker_lost"
+              | "unknown";
+            message: string;
+          }>;
           lastError?: string;
           maxAttempts: number;
           priority: number;
@@ -1322,8 +1465,13 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "internal",
         {},
         {
+          canceled: number;
           deadLetter: number;
           done: number;
+          donePerMinute: number;
+          dropped: number;
+          oldestReadyAgeMs: number | null;
+          oldestReadyAt: number | null;
           processing: number;
           queued: number;
           queuedReady: number;
@@ -1335,6 +1483,23 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "internal",
         {},
         { activeWorkers: number; spawned: number; terminated: number },
+        Name
+      >;
+      redrive: FunctionReference<
+        "mutation",
+        "internal",
+        { messageId: string },
+        {
+          redriven: boolean;
+          status:
+            | "queued"
+            | "processing"
+            | "done"
+            | "failed"
+            | "dead_letter"
+            | "canceled"
+            | "dropped";
+        },
         Name
       >;
       release: FunctionReference<
@@ -1403,7 +1568,13 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "mutation",
         "internal",
         {},
-        { messages: number; more: boolean; snapshots: number; workers: number },
+        {
+          messages: number;
+          more: boolean;
+          rawUpdates: number;
+          snapshots: number;
+          workers: number;
+        },
         Name
       >;
       scalingPolicy: FunctionReference<
@@ -1710,11 +1881,47 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
     };
     queue: {
       public: {
+        agentQueueStats: FunctionReference<
+          "query",
+          "internal",
+          { agentKey: string },
+          {
+            canceled: number;
+            deadLetter: number;
+            done: number;
+            donePerMinute: number;
+            dropped: number;
+            oldestReadyAgeMs: number | null;
+            oldestReadyAt: number | null;
+            processing: number;
+            queued: number;
+            queuedReady: number;
+          },
+          Name
+        >;
+        cancelMessage: FunctionReference<
+          "mutation",
+          "internal",
+          { messageId: string },
+          {
+            canceled: boolean;
+            status:
+              | "queued"
+              | "processing"
+              | "done"
+              | "failed"
+              | "dead_letter"
+              | "canceled"
+              | "dropped";
+          },
+          Name
+        >;
         enqueue: FunctionReference<
           "mutation",
           "internal",
           {
             agentKey: string;
+            blocksFollowers?: boolean;
             conversationId: string;
             maxAttempts?: number;
             payload: {
@@ -1769,6 +1976,29 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             agentKey: string;
             attempts: number;
             conversationId: string;
+            errors: Array<{
+              at: number;
+              attempt: number;
+              kind:
+                | "invalid_input"
+                | "unauthorized"
+                | "forbidden"
+                | "budget_exceeded"
+                | "config_error"
+                | "context_overflow"
+                | "output_too_large"
+                | "agent_removed"
+                | "rate_limited"
+                | "overloaded"
+                | "unreachable"
+                | "timeout"
+                | "hook_failed"
+                | "disk_full"
+                | "runtime_crashed"
+                | "worker_lost"
+                | "unknown";
+              message: string;
+            }>;
             lastError?: string;
             maxAttempts: number;
             priority: number;
@@ -1789,11 +2019,33 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           "internal",
           {},
           {
+            canceled: number;
             deadLetter: number;
             done: number;
+            donePerMinute: number;
+            dropped: number;
+            oldestReadyAgeMs: number | null;
+            oldestReadyAt: number | null;
             processing: number;
             queued: number;
             queuedReady: number;
+          },
+          Name
+        >;
+        redrive: FunctionReference<
+          "mutation",
+          "internal",
+          { messageId: string },
+          {
+            redriven: boolean;
+            status:
+              | "queued"
+              | "processing"
+              | "done"
+              | "failed"
+              | "dead_letter"
+              | "canceled"
+              | "dropped";
           },
           Name
         >;
@@ -1815,6 +2067,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           {
             messages: number;
             more: boolean;
+            rawUpdates: number;
             snapshots: number;
             workers: number;
           },
@@ -1890,7 +2143,12 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         claim: FunctionReference<
           "mutation",
           "internal",
-          { conversationId?: string; workerId: string; workerToken: string },
+          {
+            conversationId?: string;
+            knownLeaseIds?: Array<string>;
+            workerId: string;
+            workerToken: string;
+          },
           {
             agentKey: string;
             attempt: number;
@@ -1969,10 +2227,29 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           "mutation",
           "internal",
           {
+            errorKind?:
+              | "invalid_input"
+              | "unauthorized"
+              | "forbidden"
+              | "budget_exceeded"
+              | "config_error"
+              | "context_overflow"
+              | "output_too_large"
+              | "agent_removed"
+              | "rate_limited"
+              | "overloaded"
+              | "unreachable"
+              | "timeout"
+              | "hook_failed"
+              | "disk_full"
+              | "runtime_crashed"
+              | "worker_lost"
+              | "unknown";
             errorMessage: string;
             generation: number;
             leaseId: string;
             messageId: string;
+            retryAfterMs?: number;
             retryable?: boolean;
             workerId: string;
             workerToken: string;

@@ -5,6 +5,7 @@ import { internal } from "../_generated/api.js";
 import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
 import { requireIdentifier, requireIntegerBetween, requireTextWithin } from "../validation.js";
+import { haveCapsChanged, requireQueuePolicy } from "./queuePolicy.js";
 
 /** The pool agents run in unless they say otherwise. */
 export const DEFAULT_POOL_KEY = "default";
@@ -49,11 +50,17 @@ export async function saveAgent(ctx: MutationCtx, profile: Profile): Promise<str
   requireTextWithin("displayName", profile.displayName ?? "", MAX_IDENTIFIER_BYTES);
   requireTextWithin("botIdentity", profile.botIdentity ?? "", MAX_IDENTIFIER_BYTES);
   requireTextWithin("bridgeConfig", JSON.stringify(profile.bridgeConfig ?? {}), MAX_METADATA_BYTES);
+  requireQueuePolicy(profile.queuePolicy);
   const existing = await findAgent(ctx, profile.agentKey);
   const row = { ...profile, poolKey: existing?.poolKey ?? DEFAULT_POOL_KEY, updatedAt: Date.now() };
   if (existing === null) return await ctx.db.insert("agents", row);
   await ctx.db.replace("agents", existing._id, row);
+  const { agentKey, poolKey } = row;
   const isBack = profile.enabled && !existing.enabled;
-  if (isBack) await ctx.scheduler.runAfter(0, internal.queue.internal.resumeAgent, { agentKey: profile.agentKey });
+  if (isBack) await ctx.scheduler.runAfter(0, internal.queue.internal.resumeAgent, { agentKey });
+  if (haveCapsChanged(existing.queuePolicy, profile.queuePolicy)) {
+    const fromTheStart = { poolKey, agentKey, afterRank: Number.MIN_SAFE_INTEGER };
+    await ctx.scheduler.runAfter(0, internal.queue.internal.admitMore, fromTheStart);
+  }
   return existing._id;
 }

@@ -1,5 +1,6 @@
 /** Registered functions about agent profiles. */
 import { v } from "convex/values";
+import { vQueuePolicy } from "../../shared/queue-policy.js";
 import { vRequiredSecretRefs } from "../../shared/reports.js";
 import { mutation, query } from "../functions.js";
 import { findAgent, saveAgent } from "./profile.js";
@@ -13,6 +14,7 @@ export const configureAgent = mutation({
     secretsRef: v.array(v.string()),
     botIdentity: v.optional(v.string()),
     bridgeConfig: v.optional(vBridgeConfig),
+    queuePolicy: v.optional(vQueuePolicy),
     enabled: v.boolean(),
   },
   returns: v.string(),

@@ -1,6 +1,7 @@
 /** Agent profiles. */
 import { defineTable } from "convex/server";
 import { v } from "convex/values";
+import { vQueuePolicy } from "../../shared/queue-policy.js";
 
 export const vBridgeConfig = v.object({
   enabled: v.boolean(),
@@ -24,6 +25,8 @@ export const agentTables = {
     secretsRef: v.array(v.string()),
     botIdentity: v.optional(v.string()),
     bridgeConfig: v.optional(vBridgeConfig),
+    /** How its messages are queued and retried; defaults where it says nothing. */
+    queuePolicy: v.optional(vQueuePolicy),
     enabled: v.boolean(),
     /** The pool whose workers run it. */
     poolKey: v.string(),

@@ -1,6 +1,7 @@
 /** Registered functions for pages: reads across the rooms, and the user's own door to the queue. */
 import { v } from "convex/values";
 import { vMessageStatus } from "../../shared/payload.js";
+import { vCancellation } from "../../shared/reports.js";
 import {
   vConversationView,
   vQueueItemView,
@@ -12,6 +13,7 @@ import {
 import { DEFAULT_POOL_KEY } from "../agents/profile.js";
 import { mutation, query } from "../functions.js";
 import { bindingOfConversation, requireActiveBinding } from "../identity/bindings.js";
+import { cancelMessage, requireMessage } from "../queue/cancel.js";
 import { enqueueMessage } from "../queue/enqueue.js";
 import { currentSnapshotView, listSnapshotViews } from "../snapshots/list.js";
 import { boundedLimit } from "../validation.js";
@@ -41,6 +43,16 @@ export const sendMessageToUserAgent = mutation({
         ...(metadata === undefined ? {} : { metadata }),
       },
     });
+  },
+});
+
+/** Cancels one of the user's own messages unless it has ended. @throws `binding_not_found`, `message_not_found` */
+export const cancelMessageForUserAgent = mutation({
+  args: { ...userAgent, messageId: v.string() },
+  returns: vCancellation,
+  handler: async (ctx, { consumerUserId, agentKey, messageId }) => {
+    const { conversationId } = await requireActiveBinding(ctx, consumerUserId, agentKey);
+    return await cancelMessage(ctx, await requireMessage(ctx, messageId, conversationId));
   },
 });
 

@@ -25,6 +25,13 @@ export async function waitingReasons(
         message: `Agent "${lane.agentKey}" is disabled; the message waits until it is enabled.`,
       };
     }
+    if (lane.state === "throttled") {
+      const whose = lane.waitsFor?.startsWith("user:") === true ? "this user has" : "this agent has";
+      return {
+        kind: "at_capacity",
+        message: `As many conversations as ${whose} at once are running; this one starts when one of them ends.`,
+      };
+    }
     const isScheduled = lane.state === "delayed" && message.attempts === 0;
     if (isScheduled) return { kind: "scheduled", message: "It is scheduled for later." };
     if (run?.problem !== undefined) return { kind: run.problem.kind, message: run.problem.message };

@@ -1,17 +1,9 @@
-/** Conversations, what was said in them, and what is being said right now. */
+/** What was said in conversations, and what is being said right now. Whose they are stands in their lanes. */
 import { defineTable } from "convex/server";
 import { v } from "convex/values";
 import { vToolCall, vTranscriptRole } from "../../shared/payload.js";
 
 export const conversationTables = {
-  /** One row per conversation. Written once, by its first message; read to learn who it belongs to. */
-  conversations: defineTable({
-    conversationId: v.string(),
-    agentKey: v.string(),
-    consumerUserId: v.optional(v.string()),
-    createdAt: v.number(),
-  }).index("by_conversation", ["conversationId"]),
-
   /**
    * One row per thing said, never an array in one document: the cost of a turn does not grow with its history. Question
    * and ending are written when a turn ends, what the turn adds of its own while it runs; read newest-first by hydration
@@ -23,7 +15,7 @@ export const conversationTables = {
     messageId: v.string(),
     /** The turn's lease: turns are told in the order in which they ran. */
     generation: v.number(),
-    /** Place within the turn: the question, what the turn added, the ending. */
+    /** Place within the turn: what it was told first, the question, what the turn added, the ending. */
     part: v.number(),
     role: vTranscriptRole,
     content: v.string(),

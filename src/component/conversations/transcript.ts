@@ -1,47 +1,20 @@
-/** Appends to and reads the transcript; the only writer of `transcript` and `conversations`. */
+/** Appends to and reads the transcript; the only writer of `transcript`. */
 import type { TranscriptEntry } from "../../shared/payload.js";
 import type { Doc } from "../_generated/dataModel.js";
 import { takeWithin } from "../bounded.js";
 import { isHalfSpent } from "../budget.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
-import { bindingOfConversation } from "../identity/bindings.js";
 
 /** Rows one turn may add of its own; a page of tool results, not a log. */
 export const MAX_ADDED_ENTRIES = 200;
-/** Places within a turn: the question, then what the turn added (from 1 on), then the ending. */
+/** Places within a turn: what it was told first, the question, then what the turn added (from 1 on), then the ending. */
+const PREFACE_PART = -1;
 const QUESTION_PART = 0;
 const ENDING_PART = MAX_ADDED_ENTRIES + 1;
 /** Entries a turn sees; older ones are in the agent's own workspace if it chose to keep them. */
 export const HYDRATION_WINDOW_ENTRIES = 50;
 /** Characters a turn sees at most: with the rest of the bundle far below Convex's 16 MiB per call. */
 export const HYDRATION_WINDOW_CHARACTERS = 512 * 1024;
-
-/** Whom a conversation belongs to; without a user when no binding made it. */
-export type ConversationOwner = { agentKey: string; consumerUserId?: string };
-
-/**
- * Creates the conversation if need be and says whom it belongs to: the binding that made it, never the caller, names
- * the user.
- */
-export async function ensureConversation(
-  ctx: MutationCtx,
-  { conversationId, agentKey }: { conversationId: string; agentKey: string },
-): Promise<ConversationOwner> {
-  const existing = await findConversation(ctx, conversationId);
-  if (existing !== null) return existing;
-  const binding = await bindingOfConversation(ctx, conversationId);
-  const owner: ConversationOwner =
-    binding === null ? { agentKey } : { agentKey: binding.agentKey, consumerUserId: binding.consumerUserId };
-  await ctx.db.insert("conversations", { conversationId, ...owner, createdAt: Date.now() });
-  return owner;
-}
-
-export async function findConversation(ctx: QueryCtx, conversationId: string) {
-  return await ctx.db
-    .query("conversations")
-    .withIndex("by_conversation", (range) => range.eq("conversationId", conversationId))
-    .unique();
-}
 
 /** Which run of which message an entry belongs to. */
 export type EntryOrigin = Pick<Doc<"transcript">, "conversationId" | "messageId" | "generation">;
@@ -51,8 +24,12 @@ type Said = Pick<Doc<"transcript">, "role" | "content">;
 export async function recordTurn(
   ctx: MutationCtx,
   origin: EntryOrigin,
-  { question, ending }: { question: { content: string; at: number }; ending: Said },
+  { preface, question, ending }: { preface?: string; question: { content: string; at: number }; ending: Said },
 ): Promise<void> {
+  if (preface !== undefined) {
+    const entry = { part: PREFACE_PART, role: "system" as const, content: preface, at: question.at };
+    await ctx.db.insert("transcript", { ...origin, ...entry });
+  }
   await ctx.db.insert("transcript", { ...origin, part: QUESTION_PART, role: "user", ...question });
   await ctx.db.insert("transcript", { ...origin, part: ENDING_PART, ...ending, at: Date.now() });
 }

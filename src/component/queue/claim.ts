@@ -5,12 +5,13 @@ import type { Doc, Id } from "../_generated/dataModel.js";
 import { findAgent } from "../agents/profile.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
 import { count } from "./counters.js";
-import { ANY_WORKER, LANE_SHARDS, nextLaneState } from "./lane.js";
+import { buryMessage } from "./deadLetters.js";
 import { advanceLane, findHead, findLane } from "./head.js";
+import { ANY_WORKER, isDue, LANE_SHARDS, nextLaneState } from "./lane.js";
 import { leasesOfWorker } from "./leases.js";
-import { findHolder, isHolderLive } from "./liveness.js";
+import { findHolder, isHolderLive, isLeaseAlive } from "./liveness.js";
 import { pauseLane } from "./pause.js";
-import { buryMessage } from "./settle.js";
+import { mergeSummaries } from "./summary.js";
 
 export type Claimant = {
   workerId: string;
@@ -25,7 +26,8 @@ export type Claimant = {
 export type ClaimedMessage = {
   lease: Doc<"leases">;
   message: Doc<"messages">;
-  lane: Doc<"lanes">;
+  /** Whose conversation it is. */
+  lane: Pick<Doc<"lanes">, "conversationId" | "agentKey" | "consumerUserId">;
   /** When the lease ends unless a heartbeat comes. */
   expiresAt: number;
 };
@@ -42,27 +44,30 @@ const SCOPED_CANDIDATES = 4;
 export async function claimNext(
   ctx: MutationCtx,
   claimant: Claimant,
-  options: { conversationId?: string },
+  options: { conversationId?: string; knownLeaseIds?: readonly string[] },
 ): Promise<ClaimedMessage | null> {
   const now = Date.now();
   const holder = await findHolder(ctx, claimant.workerId);
   // A lapsed worker must send a heartbeat first: a lease of a dead epoch would be lost the moment it was made.
   if (holder === null || !isHolderLive(holder, now)) return null;
   const held = await leasesOfWorker(ctx, claimant.workerId, claimant.capacity);
+  const forgotten = await findForgotten(ctx, held, holder, options.knownLeaseIds);
+  if (forgotten !== null) return forgotten;
   if (held.length >= claimant.capacity) return null;
 
   for await (const lane of candidateLanes(ctx, claimant, options.conversationId)) {
     if (!mayClaim(claimant, lane)) continue;
     const message = await findHead(ctx, lane.conversationId);
-    if (message === null || message.scheduledFor > now) {
-      // Nobody's fault: the head was canceled or put off in the meantime. Put the lane where it belongs.
+    if (message === null || !isDue(message, now)) {
+      // No transition leaves a ready lane like this. Should one, the lane heals here instead of stopping its pool.
       const deltas = await advanceLane(ctx, lane, { head: message, queuedCount: lane.queuedCount });
-      await count(ctx, lane.poolKey, lane._id, deltas);
+      await count(ctx, lane, lane._id, deltas);
       continue;
     }
     const agent = await findAgent(ctx, message.agentKey);
     if (agent === null) {
-      await buryMessage(ctx, lane, message, `Agent "${message.agentKey}" was removed.`);
+      const failure = { kind: "agent_removed" as const, message: `Agent "${message.agentKey}" was removed.` };
+      await buryMessage(ctx, lane, message, failure);
       continue;
     }
     if (!agent.enabled) {
@@ -72,6 +77,23 @@ export async function claimNext(
     return await lease(ctx, claimant, holder, lane, message, now);
   }
   return null;
+}
+
+/** A live lease the worker holds and does not run, because the answer to its claim never arrived: it gets it again. */
+async function findForgotten(
+  ctx: MutationCtx,
+  held: Doc<"leases">[],
+  holder: Doc<"leaseHolders">,
+  knownLeaseIds: readonly string[] | undefined,
+): Promise<ClaimedMessage | null> {
+  if (knownLeaseIds === undefined) return null;
+  const now = Date.now();
+  const lease = held.find(({ _id, ...rest }) => !knownLeaseIds.includes(_id) && isLeaseAlive(rest, holder, now));
+  if (lease === undefined) return null;
+  const message = await ctx.db.get("messages", lease.messageId);
+  const lane = await ctx.db.get("lanes", lease.laneId);
+  if (message === null || lane === null) return null;
+  return { lease, message, lane, expiresAt: Math.min(holder.expiresAt, lease.runDeadlineAt) };
 }
 
 /**
@@ -135,6 +157,7 @@ async function lease(
     generation,
     claimedAt: now,
     runDeadlineAt: now + claimant.runTimeoutMs,
+    sweepAt: now + claimant.runTimeoutMs,
   };
   const leaseId = await ctx.db.insert("leases", row);
   await ctx.db.patch("lanes", lane._id, {
@@ -143,14 +166,18 @@ async function lease(
     queuedCount: lane.queuedCount - 1,
     audience: ANY_WORKER,
     wakeAt: undefined,
+    readySince: undefined,
+    dropped: undefined,
     warmWorkerId: claimant.workerId,
   });
-  const attempts = message.attempts + 1;
-  await ctx.db.patch("messages", message._id, { status: "processing", attempts, startedAt: now });
-  await count(ctx, lane.poolKey, leaseId, { queued: -1, ready: -1, processing: 1 });
+  const started = { status: "processing" as const, attempts: message.attempts + 1, startedAt: now };
+  const summary = mergeSummaries(message.summary, lane.dropped);
+  const running = { ...started, ...(summary === undefined ? {} : { summary }) };
+  await ctx.db.patch("messages", message._id, running);
+  await count(ctx, lane, leaseId, { queued: -1, ready: -1, processing: 1 });
   return {
     lease: { _id: leaseId, _creationTime: now, ...row },
-    message: { ...message, status: "processing", attempts },
+    message: { ...message, ...running },
     lane,
     expiresAt: Math.min(holder.expiresAt, row.runDeadlineAt),
   };

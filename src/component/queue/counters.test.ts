@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  configureAgent,
   enqueue,
   inComponent,
+  lib,
   passTime,
   queueStats,
   runScheduled,
@@ -39,6 +41,10 @@ async function countedRows(t: Harness) {
       deadLetter: having("dead_letter"),
     };
   });
+}
+
+async function agentStats(t: Harness) {
+  return await t.action(async (ctx) => await ctx.runQuery(lib.agentQueueStats, { agentKey: "a" }));
 }
 
 const commands = fc.array(
@@ -103,7 +109,9 @@ describe("the counters", () => {
               });
             }
           }
-          expect(await queueStats(t)).toEqual(await countedRows(t));
+          const counted = await countedRows(t);
+          expect(await queueStats(t)).toMatchObject(counted);
+          expect(await agentStats(t)).toMatchObject(counted);
         }
       }),
       { numRuns: 25 },
@@ -114,8 +122,46 @@ describe("the counters", () => {
     const t = await startWithAgent();
     for (let index = 0; index < 60; index++) await enqueue(t, `c${index}`);
     const rows = await inComponent(t, async (ctx) => await ctx.db.query("queueCounters").collect());
-    expect(rows.length).toBeGreaterThan(COUNTER_SHARDS / 2);
-    expect(rows.length).toBeLessThanOrEqual(COUNTER_SHARDS);
-    expect(new Set(rows.map(({ shard }) => shard)).size).toBe(rows.length);
+    for (const scope of ["pool:default", "agent:a"]) {
+      const shards = rows.filter((row) => row.scope === scope).map(({ shard }) => shard);
+      expect(shards.length).toBeGreaterThan(COUNTER_SHARDS / 2);
+      expect(shards.length).toBeLessThanOrEqual(COUNTER_SHARDS);
+      expect(new Set(shards).size).toBe(shards.length);
+    }
+  });
+
+  it("tell agents apart", async () => {
+    const t = await startWithAgent();
+    await configureAgent(t, "b");
+    await enqueue(t, "c1");
+    await enqueue(t, "c2", "hi", { agentKey: "b" });
+    expect(await queueStats(t)).toMatchObject({ queued: 2, queuedReady: 2 });
+    expect(await agentStats(t)).toMatchObject({ queued: 1, queuedReady: 1 });
+  });
+
+  it("say how long the longest waiting conversation has been ready", async () => {
+    const t = await startWithAgent();
+    expect(await queueStats(t)).toMatchObject({ oldestReadyAt: null, oldestReadyAgeMs: null });
+    const since = Date.now();
+    await enqueue(t, "c1");
+    passTime(5_000);
+    await enqueue(t, "c2", "hi", { priority: 100 });
+    passTime(1_000);
+    expect(await queueStats(t)).toMatchObject({ oldestReadyAt: since, oldestReadyAgeMs: 6_000 });
+    const worker = await startWorker(t);
+    await worker.mustClaim("c1");
+    expect(await agentStats(t)).toMatchObject({ oldestReadyAt: since + 5_000, oldestReadyAgeMs: 1_000 });
+  });
+
+  it("say how many messages are done per minute, and forget", async () => {
+    const t = await startWithAgent();
+    const worker = await startWorker(t, { policy: { leaseDurationMs: 3_600_000 } });
+    for (let index = 0; index < 10; index++) {
+      await enqueue(t, "c");
+      await worker.complete(await worker.mustClaim());
+    }
+    expect((await queueStats(t)).donePerMinute).toBeCloseTo(2, 5);
+    passTime(11 * 60_000);
+    expect(await queueStats(t)).toMatchObject({ donePerMinute: 0, done: 10 });
   });
 });

@@ -43,7 +43,7 @@ describe("an accepted message", () => {
       scheduledFor: Date.now(),
     });
     expect(await lane(t)).toMatchObject({ state: "ready", audience: "any", queuedCount: 1, generation: 0 });
-    expect(await queueStats(t)).toEqual({ queuedReady: 1, queued: 1, processing: 0, done: 0, deadLetter: 0 });
+    expect(await queueStats(t)).toMatchObject({ queuedReady: 1, queued: 1, processing: 0, done: 0, deadLetter: 0 });
   });
 
   it("is tried five times unless it says otherwise", async () => {
@@ -178,6 +178,6 @@ describe("a burst of messages", () => {
     const t = await startWithAgent();
     await configureAgent(t, "b");
     await Promise.all(Array.from({ length: 40 }, async (_, index) => await enqueue(t, `c${index % 10}`)));
-    expect(await queueStats(t)).toEqual({ queuedReady: 10, queued: 40, processing: 0, done: 0, deadLetter: 0 });
+    expect(await queueStats(t)).toMatchObject({ queuedReady: 10, queued: 40, processing: 0, done: 0, deadLetter: 0 });
   });
 });

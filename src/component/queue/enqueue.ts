@@ -7,18 +7,21 @@ import {
   MAX_RAW_UPDATE_BYTES,
   type Payload,
 } from "../../shared/payload.js";
-import type { Id } from "../_generated/dataModel.js";
+import { MAX_MAX_ATTEMPTS, resolveQueuePolicy, type ResolvedQueuePolicy } from "../../shared/queue-policy.js";
+import type { Doc, Id } from "../_generated/dataModel.js";
 import { requireEnabledAgent } from "../agents/profile.js";
-import { ensureConversation } from "../conversations/transcript.js";
 import type { MutationCtx } from "../functions.js";
+import { bindingOfConversation } from "../identity/bindings.js";
 import { requireIdentifier, requireIntegerBetween, requireMetadata, requireTextWithin } from "../validation.js";
 import { count } from "./counters.js";
-import { arrangeWakeUp, findLane, laneWithHead, readyDelta } from "./head.js";
+import { advanceLane, findHead, findLane, openingPosition } from "./head.js";
 import { laneRank, laneShard, MAX_PRIORITY, MIN_PRIORITY } from "./lane.js";
 import { liveWarmWorker } from "./liveness.js";
+import { makeRoom } from "./overflow.js";
+import { readyDelta, type HeadFacts } from "./position.js";
+import { rawUpdateUntil } from "./retention.js";
+import { arrangeWakeUp } from "./wake.js";
 
-export const DEFAULT_MAX_ATTEMPTS = 5;
-const MAX_MAX_ATTEMPTS = 100;
 /** A year: what is further away belongs into a schedule. */
 const MAX_DELAY_MS = 366 * 24 * 60 * 60_000;
 
@@ -28,13 +31,16 @@ export type EnqueueRequest = {
   payload: Payload;
   priority?: number;
   scheduledFor?: number;
+  /** Whether the conversation waits for it until it is due, and while it is tried again. Default true. */
+  blocksFollowers?: boolean;
   maxAttempts?: number;
 };
 
 /**
  * Queues a message and returns its id; the id of the first one for a delivery that was accepted before.
  *
- * @throws `invalid_argument`, `agent_not_found`, `agent_disabled`, `conversation_mismatch`; nothing is written then
+ * @throws `invalid_argument`, `agent_not_found`, `agent_disabled`, `conversation_mismatch`, `queue_full`; nothing is
+ *   written then
  */
 export async function enqueueMessage(ctx: MutationCtx, request: EnqueueRequest): Promise<Id<"messages">> {
   const now = Date.now();
@@ -45,8 +51,9 @@ export async function enqueueMessage(ctx: MutationCtx, request: EnqueueRequest):
   if (duplicate !== null) return duplicate;
 
   const agent = await requireEnabledAgent(ctx, agentKey);
+  const policy = resolveQueuePolicy(agent.queuePolicy);
   const lane = await findLane(ctx, conversationId);
-  const owner = lane ?? (await ensureConversation(ctx, { conversationId, agentKey }));
+  const owner = lane ?? (await ownerOf(ctx, conversationId, agentKey));
   if (owner.agentKey !== agentKey) {
     throw agentFactoryError(
       "conversation_mismatch",
@@ -54,57 +61,93 @@ export async function enqueueMessage(ctx: MutationCtx, request: EnqueueRequest):
       { argument: "conversationId" },
     );
   }
+  const room = await makeRoom(ctx, lane, policy);
   const { poolKey } = lane ?? agent;
-  const priority = request.priority ?? 0;
-  const scheduledFor = Math.max(request.scheduledFor ?? now, now);
   const sequence = (lane?.lastSequence ?? 0) + 1;
-  const messageId = await ctx.db.insert("messages", {
+  const scheduledFor = Math.max(request.scheduledFor ?? now, now);
+  const message = {
     conversationId,
     agentKey,
     poolKey,
     sequence,
-    status: "queued",
-    priority,
+    priority: request.priority ?? 0,
     scheduledFor,
+    ...(request.blocksFollowers === false ? { asideUntil: scheduledFor } : {}),
     attempts: 0,
-    maxAttempts: request.maxAttempts ?? DEFAULT_MAX_ATTEMPTS,
+    maxAttempts: request.maxAttempts ?? policy.maxAttempts,
     payload,
+    ...rawUpdateUntil(payload, now),
     provider: payload.provider,
     ...(payload.externalMessageId === undefined ? {} : { externalMessageId: payload.externalMessageId }),
-  });
-  const head = { scheduledFor, priority };
-  if (lane === null) {
-    const { wakeAt, ...opened } = laneWithHead({ state: "idle" }, head, undefined, now);
-    await ctx.db.insert("lanes", {
-      conversationId,
-      agentKey,
-      poolKey,
-      ...(owner.consumerUserId === undefined ? {} : { consumerUserId: owner.consumerUserId }),
-      generation: 0,
+  };
+  if (lane !== null && room.kind === "drop_new") {
+    const ending = { status: "dropped" as const, lastError: room.reason, finishedAt: now };
+    const messageId = await ctx.db.insert("messages", { ...message, ...ending });
+    await ctx.db.patch("lanes", lane._id, { lastSequence: sequence });
+    await count(ctx, lane, messageId, { dropped: 1 });
+    return messageId;
+  }
+  const messageId = await ctx.db.insert("messages", { ...message, status: "queued" });
+  if (lane !== null) {
+    const isReplacing = room.kind === "made";
+    const tail = {
       lastSequence: sequence,
-      queuedCount: 1,
-      shard: laneShard(conversationId),
-      rank: laneRank(now, priority),
-      ...opened,
-      ...(wakeAt === undefined ? {} : { wakeAt }),
-    });
-    await count(ctx, poolKey, messageId, { queued: 1, ...readyDelta("idle", opened.state) });
-    await arrangeWakeUp(ctx, poolKey, { state: opened.state, wakeAt });
+      queuedCount: lane.queuedCount + (isReplacing ? 0 : 1),
+      ...(isReplacing ? { dropped: room.dropped } : {}),
+    };
+    await append(ctx, lane, { ...message, _id: messageId }, { tail, isReplacing, policy });
     return messageId;
   }
-  const tail = { lastSequence: sequence, queuedCount: lane.queuedCount + 1 };
-  if (lane.state !== "idle") {
-    // A follower: whoever settles the head moves the lane on to it.
-    await ctx.db.patch("lanes", lane._id, tail);
-    await count(ctx, poolKey, messageId, { queued: 1 });
-    return messageId;
-  }
-  const warmWorkerId = await liveWarmWorker(ctx, lane);
-  const opened = laneWithHead(lane, head, warmWorkerId, now);
-  await ctx.db.patch("lanes", lane._id, { ...opened, ...tail, warmWorkerId });
-  await count(ctx, poolKey, messageId, { queued: 1, ...readyDelta("idle", opened.state) });
-  await arrangeWakeUp(ctx, poolKey, { state: opened.state, wakeAt: opened.wakeAt });
+  const opened = await openingPosition(ctx, { poolKey, ...owner }, message, policy, now);
+  await ctx.db.insert("lanes", {
+    conversationId,
+    poolKey,
+    ...owner,
+    generation: 0,
+    lastSequence: sequence,
+    queuedCount: 1,
+    shard: laneShard(conversationId),
+    rank: laneRank(now, message.priority),
+    ...opened,
+  });
+  await count(ctx, { poolKey, agentKey }, messageId, { queued: 1, ...readyDelta("idle", opened.state) });
+  await arrangeWakeUp(ctx, poolKey, opened);
   return messageId;
+}
+
+type Tail = { lastSequence: number; queuedCount: number; dropped?: Doc<"lanes">["dropped"] };
+
+/** Puts the new message behind what its lane has already. */
+async function append(
+  ctx: MutationCtx,
+  lane: Doc<"lanes">,
+  message: HeadFacts & { _id: Id<"messages"> },
+  { tail, isReplacing, policy }: { tail: Tail; isReplacing: boolean; policy: ResolvedQueuePolicy },
+): Promise<void> {
+  // It can be the head only where nothing is due, or where the head has just been dropped. Everywhere else it is a
+  // follower: whoever settles the head moves the lane on to it.
+  const mayHaveNewHead = lane.state === "idle" || lane.state === "delayed";
+  const mayHaveLostHead = isReplacing && (lane.state === "ready" || lane.state === "throttled");
+  if (!mayHaveNewHead && !mayHaveLostHead) {
+    await ctx.db.patch("lanes", lane._id, tail);
+    await count(ctx, lane, message._id, { queued: 1 });
+    return;
+  }
+  const head = lane.state === "idle" ? message : await findHead(ctx, lane.conversationId);
+  const warmWorkerId = await liveWarmWorker(ctx, lane);
+  const deltas = await advanceLane(ctx, lane, { head, warmWorkerId, policy, ...tail });
+  await count(ctx, lane, message._id, { queued: 1, ...deltas });
+}
+
+/** Whom a new conversation belongs to: the binding that made it, never the caller, names the user. */
+async function ownerOf(
+  ctx: MutationCtx,
+  conversationId: string,
+  agentKey: string,
+): Promise<{ agentKey: string; consumerUserId?: string }> {
+  const binding = await bindingOfConversation(ctx, conversationId);
+  if (binding === null) return { agentKey };
+  return { agentKey: binding.agentKey, consumerUserId: binding.consumerUserId };
 }
 
 async function findDelivery(ctx: MutationCtx, agentKey: string, payload: Payload): Promise<Id<"messages"> | null> {

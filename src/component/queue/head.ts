@@ -1,10 +1,22 @@
-/** Finds the head of a lane and moves the lane on; every transition of a lane goes through here. */
+/** Finds the head of a lane and moves the lane on; every transition of a lane but its claim goes through here. */
+import type { ResolvedQueuePolicy } from "../../shared/queue-policy.js";
 import type { Doc, Id } from "../_generated/dataModel.js";
-import { internal } from "../_generated/api.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
-import { ANY_WORKER, headEvent, laneRank, nextLaneState, WARM_WORKER_GRACE_MS } from "./lane.js";
-import { requestCapacity } from "./capacity.js";
+import { passOnSlots } from "./admission.js";
 import type { CounterDeltas } from "./counters.js";
+import { chooseHead } from "./lane.js";
+import {
+  NO_POSITION,
+  positionAtRest,
+  positionWhenDue,
+  readyDelta,
+  staysPut,
+  wantsSlots,
+  type HeadFacts,
+  type LanePosition,
+} from "./position.js";
+import { policyOf, takeSlots } from "./slots.js";
+import { arrangeWakeUp } from "./wake.js";
 
 export async function findLane(ctx: QueryCtx, conversationId: string): Promise<Doc<"lanes"> | null> {
   return await ctx.db
@@ -13,94 +25,90 @@ export async function findLane(ctx: QueryCtx, conversationId: string): Promise<D
     .unique();
 }
 
-/** The oldest queued message: a returned one keeps its sequence, so nothing overtakes it. */
-export async function findHead(ctx: QueryCtx, conversationId: string): Promise<Doc<"messages"> | null> {
+export async function requireLane(ctx: QueryCtx, laneId: Id<"lanes">): Promise<Doc<"lanes">> {
+  const lane = await ctx.db.get("lanes", laneId);
+  if (lane === null) throw new Error(`Lane not found: ${laneId}`);
+  return lane;
+}
+
+/** The oldest queued message in line: a returned one keeps its sequence, so nothing overtakes it. */
+export async function firstInLine(ctx: QueryCtx, conversationId: string): Promise<Doc<"messages"> | null> {
   return await ctx.db
     .query("messages")
-    .withIndex("by_lane_queue", (range) => range.eq("conversationId", conversationId).eq("status", "queued"))
-    .order("asc")
+    .withIndex("by_lane_queue", (range) =>
+      range.eq("conversationId", conversationId).eq("status", "queued").eq("asideUntil", undefined),
+    )
     .first();
 }
 
-type HeadFacts = Pick<Doc<"messages">, "scheduledFor" | "priority">;
-/** The fields that follow from a lane's head. */
-type LanePosition = {
-  state: Doc<"lanes">["state"];
-  audience: string;
-  rank?: number;
-  wakeAt: number | undefined;
-};
-
-/**
- * The fields a lane gets when `head` is its head now (`null`: it has none).
- *
- * A ready lane is reserved for `reservedFor` until `wakeAt`, if there is one; the caller then needs no machine yet.
- */
-export function laneWithHead(
-  lane: Pick<Doc<"lanes">, "state">,
-  head: HeadFacts | null,
-  reservedFor: string | undefined,
-  now: number,
-): LanePosition {
-  const state = nextLaneState(lane.state, headEvent(head, now));
-  if (head === null || state === "idle") return { state, audience: ANY_WORKER, wakeAt: undefined };
-  if (state === "delayed") {
-    return { state, audience: ANY_WORKER, wakeAt: head.scheduledFor };
-  }
-  return {
-    state,
-    audience: reservedFor ?? ANY_WORKER,
-    rank: laneRank(now, head.priority),
-    wakeAt: reservedFor === undefined ? undefined : now + WARM_WORKER_GRACE_MS,
-  };
+/** Of those that stand aside until they are due, the one that is due first. */
+export async function firstAside(ctx: QueryCtx, conversationId: string): Promise<Doc<"messages"> | null> {
+  return await ctx.db
+    .query("messages")
+    .withIndex("by_lane_queue", (range) =>
+      range.eq("conversationId", conversationId).eq("status", "queued").gt("asideUntil", 0),
+    )
+    .first();
 }
 
-/** What the transition means for the counter `ready`. */
-export function readyDelta(before: Doc<"lanes">["state"], after: Doc<"lanes">["state"]): CounterDeltas {
-  return { ready: Number(after === "ready") - Number(before === "ready") };
+/** The message that runs next, due or not; see `chooseHead`. */
+export async function findHead(ctx: QueryCtx, conversationId: string): Promise<Doc<"messages"> | null> {
+  const inLine = await firstInLine(ctx, conversationId);
+  return chooseHead(inLine, await firstAside(ctx, conversationId), Date.now());
 }
 
-/**
- * Makes sure somebody comes for the lane: a reconcile now, or after the grace of a reservation, or a wake-up when a
- * delayed head is due.
- */
-export async function arrangeWakeUp(
+/** Takes the slots a conversation's first message needs, and says where its new lane stands. */
+export async function openingPosition(
   ctx: MutationCtx,
-  poolKey: string,
-  lane: { state: Doc<"lanes">["state"]; wakeAt?: number | undefined },
-): Promise<void> {
-  if (lane.state === "ready") await requestCapacity(ctx, poolKey, lane.wakeAt ?? Date.now());
-  if (lane.state === "delayed" && lane.wakeAt !== undefined) {
-    await ctx.scheduler.runAt(lane.wakeAt, internal.queue.internal.wakeLanes, { poolKey });
-  }
+  lane: Pick<Doc<"lanes">, "poolKey" | "agentKey" | "consumerUserId">,
+  head: HeadFacts,
+  policy: ResolvedQueuePolicy,
+  now: number,
+): Promise<LanePosition> {
+  if (!wantsSlots(head, now)) return positionAtRest("idle", head);
+  return positionWhenDue("idle", head, await takeSlots(ctx, lane, [], policy), undefined, now);
 }
 
 type LaneChange = {
   head: HeadFacts | null;
   queuedCount: number;
+  lastSequence?: number;
   generation?: number;
+  dropped?: Doc<"lanes">["dropped"];
   /** Whose disk holds the newest workspace. */
   warmWorkerId?: string | undefined;
   /** That worker is leaving: what is next is not reserved for it. */
   isLeaving?: boolean;
+  /** The agent's, where the caller has read it already. */
+  policy?: ResolvedQueuePolicy;
 };
 
-/** Moves a lane whose head was settled, returned or canceled on to whatever is its head now. */
-export async function advanceLane(ctx: MutationCtx, lane: Doc<"lanes">, change: LaneChange): Promise<CounterDeltas> {
-  const reservedFor = change.isLeaving === true ? undefined : change.warmWorkerId;
-  const next = laneWithHead(lane, change.head, reservedFor, Date.now());
-  await ctx.db.patch("lanes", lane._id, {
-    ...next,
-    queuedCount: change.queuedCount,
-    warmWorkerId: change.warmWorkerId,
-    ...(change.generation === undefined ? {} : { generation: change.generation }),
-  });
-  await arrangeWakeUp(ctx, lane.poolKey, { state: next.state, wakeAt: next.wakeAt });
-  return readyDelta(lane.state, next.state);
-}
-
-export async function requireLane(ctx: QueryCtx, laneId: Id<"lanes">): Promise<Doc<"lanes">> {
-  const lane = await ctx.db.get("lanes", laneId);
-  if (lane === null) throw new Error(`Lane not found: ${laneId}`);
-  return lane;
+/** Moves a lane whose head was added, settled, returned or canceled on to whatever is its head now. */
+export async function advanceLane(
+  ctx: MutationCtx,
+  lane: Doc<"lanes">,
+  { head, warmWorkerId, isLeaving, policy, ...change }: LaneChange,
+): Promise<CounterDeltas> {
+  const now = Date.now();
+  if (staysPut(lane, head, now)) {
+    await ctx.db.patch("lanes", lane._id, change);
+    return {};
+  }
+  const held = lane.slots ?? [];
+  const patch = async (position: LanePosition) => {
+    await ctx.db.patch("lanes", lane._id, { ...NO_POSITION, ...position, ...change, warmWorkerId });
+    await arrangeWakeUp(ctx, lane.poolKey, position);
+    return readyDelta(lane.state, position.state);
+  };
+  if (!wantsSlots(head, now)) {
+    const delta = await patch(positionAtRest(lane.state, head));
+    await passOnSlots(ctx, lane.poolKey, held);
+    return delta;
+  }
+  // After a turn the conversation goes to the end of its groups' lines; before one it keeps what it has waited for.
+  if (lane.state === "leased") await passOnSlots(ctx, lane.poolKey, held);
+  const kept = lane.state === "leased" ? [] : held;
+  const admission = await takeSlots(ctx, lane, kept, policy ?? (await policyOf(ctx, lane.agentKey)));
+  const reservedFor = isLeaving === true ? undefined : warmWorkerId;
+  return await patch(positionWhenDue(lane.state, head, admission, reservedFor, now));
 }

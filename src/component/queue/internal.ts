@@ -3,9 +3,11 @@ import { v } from "convex/values";
 import { vScope } from "../../shared/scope.js";
 import { internal } from "../_generated/api.js";
 import { internalMutation, internalQuery } from "../functions.js";
+import { vFailureOutcome } from "../../shared/worker-protocol.js";
+import { admitWaiting } from "./admission.js";
 import { findCandidates } from "./claim.js";
 import { resumeLanes } from "./pause.js";
-import { recoverExpired, wakeDueLanes } from "./recovery.js";
+import { recoverExpired, recoverLease as recoverOneLease, wakeDueLanes } from "./recovery.js";
 
 /** A query of its own, so that claim can run it on a snapshot without read dependencies. */
 export const claimCandidates = internalQuery({
@@ -36,6 +38,29 @@ export const resumeAgent = internalMutation({
   handler: async (ctx, { agentKey }) => {
     const more = await resumeLanes(ctx, agentKey);
     if (more) await ctx.scheduler.runAfter(0, internal.queue.internal.resumeAgent, { agentKey });
+    return null;
+  },
+});
+
+/** One lease, in a transaction of its own: what fails in it is undone without the batch it belongs to. */
+export const recoverLease = internalMutation({
+  args: { leaseId: v.id("leases") },
+  returns: v.union(vFailureOutcome, v.null()),
+  handler: async (ctx, { leaseId }) => {
+    const lease = await ctx.db.get("leases", leaseId);
+    return lease === null ? null : await recoverOneLease(ctx, lease);
+  },
+});
+
+/** Runs when an agent's caps were raised or removed. */
+export const admitMore = internalMutation({
+  args: { poolKey: v.string(), agentKey: v.string(), afterRank: v.number() },
+  returns: v.null(),
+  handler: async (ctx, { poolKey, agentKey, afterRank }) => {
+    const next = await admitWaiting(ctx, { poolKey, agentKey, afterRank });
+    if (next !== null) {
+      await ctx.scheduler.runAfter(0, internal.queue.internal.admitMore, { poolKey, agentKey, afterRank: next });
+    }
     return null;
   },
 });

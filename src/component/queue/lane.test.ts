@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  headEvent,
+  chooseHead,
+  isDue,
   LANE_SHARDS,
   LANE_TRANSITIONS,
   laneRank,
@@ -13,16 +14,23 @@ import {
   type LaneState,
 } from "./lane.js";
 
-const STATES: LaneState[] = ["idle", "ready", "delayed", "leased", "paused"];
-const EVENTS: LaneEvent[] = ["head_due", "head_later", "emptied", "claimed", "agent_disabled"];
+const STATES: LaneState[] = ["idle", "ready", "delayed", "leased", "throttled", "paused"];
+const EVENTS: LaneEvent[] = ["head_due", "head_held_back", "head_later", "emptied", "claimed", "agent_disabled"];
+const ANYWHERE: Partial<Record<LaneEvent, LaneState>> = {
+  head_due: "ready",
+  head_held_back: "throttled",
+  head_later: "delayed",
+  emptied: "idle",
+};
 
 /** Written out a second time on purpose: a change of the table must be a change of mind. */
 const EXPECTED: Record<LaneState, Partial<Record<LaneEvent, LaneState>>> = {
-  idle: { head_due: "ready", head_later: "delayed" },
-  ready: { claimed: "leased", agent_disabled: "paused", head_due: "ready", head_later: "delayed", emptied: "idle" },
-  delayed: { head_due: "ready", head_later: "delayed", emptied: "idle" },
-  leased: { head_due: "ready", head_later: "delayed", emptied: "idle" },
-  paused: { head_due: "ready", head_later: "delayed", emptied: "idle" },
+  idle: { head_due: "ready", head_held_back: "throttled", head_later: "delayed" },
+  ready: { ...ANYWHERE, claimed: "leased", agent_disabled: "paused" },
+  delayed: ANYWHERE,
+  leased: ANYWHERE,
+  throttled: ANYWHERE,
+  paused: ANYWHERE,
 };
 
 describe("a lane", () => {
@@ -56,9 +64,25 @@ describe("a lane", () => {
 
 describe("the head of a lane", () => {
   it("is due at its time, not after it", () => {
-    expect(headEvent({ scheduledFor: 1_000 }, 999)).toBe("head_later");
-    expect(headEvent({ scheduledFor: 1_000 }, 1_000)).toBe("head_due");
-    expect(headEvent(null, 1_000)).toBe("emptied");
+    expect(isDue({ scheduledFor: 1_000 }, 999)).toBe(false);
+    expect(isDue({ scheduledFor: 1_000 }, 1_000)).toBe(true);
+  });
+
+  const at = (sequence: number, scheduledFor: number) => ({ sequence, scheduledFor });
+  const NOW = 1_000;
+
+  it.each([
+    ["nothing", null, null, null],
+    ["what is in line", at(1, 2_000), null, 1],
+    ["what stands aside", null, at(1, 2_000), 1],
+    ["what is due, though accepted later", at(1, 2_000), at(2, 1_000), 2],
+    ["the line, while what stands aside is not due", at(2, 500), at(1, 1_001), 2],
+    ["of two that are due the one accepted first, in line", at(1, 900), at(2, 100), 1],
+    ["of two that are due the one accepted first, aside", at(2, 100), at(1, 900), 1],
+    ["of none that is due the one that is due first, in line", at(2, 1_500), at(1, 1_600), 2],
+    ["of none that is due the one that is due first, aside", at(1, 1_600), at(2, 1_500), 2],
+  ])("is %s", (_what, inLine, aside, expected) => {
+    expect(chooseHead(inLine, aside, NOW)?.sequence ?? null).toBe(expected);
   });
 });
 

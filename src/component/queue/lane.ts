@@ -6,17 +6,21 @@ import type { vLaneState } from "./tables.js";
 export type LaneState = Infer<typeof vLaneState>;
 
 /**
- * What can happen to a lane: its head became due, is due later, is gone with nothing behind it, was claimed, or turned out
- * to be for a disabled agent.
+ * What can happen to a lane: its head became due, is due without a free slot, is due later, is gone with nothing behind
+ * it, was claimed, or turned out to be for a disabled agent.
  */
-export type LaneEvent = "head_due" | "head_later" | "emptied" | "claimed" | "agent_disabled";
+export type LaneEvent = "head_due" | "head_held_back" | "head_later" | "emptied" | "claimed" | "agent_disabled";
+
+/** Wherever a lane is, its head decides where it goes next. */
+const BY_HEAD = { head_due: "ready", head_held_back: "throttled", head_later: "delayed", emptied: "idle" } as const;
 
 export const LANE_TRANSITIONS: Record<LaneState, Partial<Record<LaneEvent, LaneState>>> = {
-  idle: { head_due: "ready", head_later: "delayed" },
-  ready: { claimed: "leased", agent_disabled: "paused", head_due: "ready", head_later: "delayed", emptied: "idle" },
-  delayed: { head_due: "ready", head_later: "delayed", emptied: "idle" },
-  leased: { head_due: "ready", head_later: "delayed", emptied: "idle" },
-  paused: { head_due: "ready", head_later: "delayed", emptied: "idle" },
+  idle: { head_due: "ready", head_held_back: "throttled", head_later: "delayed" },
+  ready: { ...BY_HEAD, claimed: "leased", agent_disabled: "paused" },
+  delayed: BY_HEAD,
+  leased: BY_HEAD,
+  throttled: BY_HEAD,
+  paused: BY_HEAD,
 };
 
 /** @throws for a transition that the table does not list: a broken invariant, not something a caller handles. */
@@ -26,10 +30,23 @@ export function nextLaneState(state: LaneState, event: LaneEvent): LaneState {
   return next;
 }
 
-/** Which event a lane takes, given the head it has now. */
-export function headEvent(head: { scheduledFor: number } | null, now: number): LaneEvent {
-  if (head === null) return "emptied";
-  return head.scheduledFor <= now ? "head_due" : "head_later";
+export function isDue(head: { scheduledFor: number }, now: number): boolean {
+  return head.scheduledFor <= now;
+}
+
+/**
+ * The head of a lane, given the first message in line and the first to come due of those that stand aside: the one that
+ * may run now; of two, the one that was accepted first; of none, the one that may run first.
+ */
+export function chooseHead<Message extends { scheduledFor: number; sequence: number }>(
+  inLine: Message | null,
+  aside: Message | null,
+  now: number,
+): Message | null {
+  if (inLine === null || aside === null) return inLine ?? aside;
+  if (isDue(inLine, now) !== isDue(aside, now)) return isDue(inLine, now) ? inLine : aside;
+  if (isDue(inLine, now)) return inLine.sequence < aside.sequence ? inLine : aside;
+  return inLine.scheduledFor <= aside.scheduledFor ? inLine : aside;
 }
 
 /** Shards of the ready set: claims read the head of each, so more of them spread contention and cost reads. */

@@ -25,6 +25,7 @@ const lease: Doc<"leases"> = {
   generation: 1,
   claimedAt: 1_000,
   runDeadlineAt: 5_000,
+  sweepAt: 5_000,
 };
 
 describe("a holder", () => {

@@ -19,7 +19,11 @@ export function isHolderLive(holder: Doc<"leaseHolders">, now: number): boolean 
  * True while the lease may still be acted upon: its holder has not lapsed since the claim, and its run deadline has not
  * passed. Nobody needs to have noticed the expiry for it to count.
  */
-export function isLeaseAlive(lease: Doc<"leases">, holder: Doc<"leaseHolders"> | null, now: number): boolean {
+export function isLeaseAlive(
+  lease: Pick<Doc<"leases">, "holderEpoch" | "runDeadlineAt">,
+  holder: Doc<"leaseHolders"> | null,
+  now: number,
+): boolean {
   return (
     holder !== null && isHolderLive(holder, now) && lease.holderEpoch === holder.epoch && now < lease.runDeadlineAt
   );

@@ -1,13 +1,15 @@
 /** Registered functions of the queue that apps call; workers come in through `workers/public.ts`. */
 import { v } from "convex/values";
 import { vMessageStatus, vPayload } from "../../shared/payload.js";
-import { vRecoveryReport } from "../../shared/reports.js";
-import { vQueueStats } from "../../shared/views.js";
+import { vCancellation, vRecoveryReport, vRedrive } from "../../shared/reports.js";
+import { vJobView, vQueueStats } from "../../shared/views.js";
 import { internal } from "../_generated/api.js";
 import { DEFAULT_POOL_KEY } from "../agents/profile.js";
 import { mutation, query } from "../functions.js";
 import { boundedLimit } from "../validation.js";
-import { readStats } from "./counters.js";
+import { cancelMessage as cancelOneMessage, requireMessage } from "./cancel.js";
+import { readAgentStats, readPoolStats } from "./counters.js";
+import { redriveMessage } from "./deadLetters.js";
 import { enqueueMessage } from "./enqueue.js";
 import { findHead } from "./head.js";
 import { listMessagesByStatus } from "./messages.js";
@@ -20,7 +22,8 @@ const MAX_LIST = 200;
  * Queues a message for a conversation and returns its id. The same `(agentKey, provider, externalMessageId)` is accepted
  * once: a repeated delivery gets the first id.
  *
- * `priority` 0–100 (default 0), `scheduledFor` in ms (default now), `maxAttempts` 1–100 (default 5).
+ * `priority` 0–100 (default 0), `scheduledFor` in ms (default now), `maxAttempts` 1–100 (default: the agent's). A message
+ * for later holds up what is sent to its conversation after it, unless `blocksFollowers` is false.
  */
 export const enqueue = mutation({
   args: {
@@ -29,6 +32,7 @@ export const enqueue = mutation({
     payload: vPayload,
     priority: v.optional(v.number()),
     scheduledFor: v.optional(v.number()),
+    blocksFollowers: v.optional(v.boolean()),
     maxAttempts: v.optional(v.number()),
   },
   returns: v.string(),
@@ -39,7 +43,32 @@ export const enqueue = mutation({
 export const queueStats = query({
   args: {},
   returns: vQueueStats,
-  handler: async (ctx) => await readStats(ctx, DEFAULT_POOL_KEY),
+  handler: async (ctx) => await readPoolStats(ctx, DEFAULT_POOL_KEY),
+});
+
+/** The same counters for one agent. */
+export const agentQueueStats = query({
+  args: { agentKey: v.string() },
+  returns: vQueueStats,
+  handler: async (ctx, { agentKey }) => await readAgentStats(ctx, agentKey),
+});
+
+/** Cancels a message unless it has ended, whoever sent it; `status` is what it is then. @throws `message_not_found` */
+export const cancelMessage = mutation({
+  args: { messageId: v.string() },
+  returns: vCancellation,
+  handler: async (ctx, { messageId }) => await cancelOneMessage(ctx, await requireMessage(ctx, messageId)),
+});
+
+/**
+ * Gives a dead letter another chance, at its old place in its conversation; `redriven` is false for any other message.
+ *
+ * @throws `message_not_found`, `agent_not_found`, `agent_disabled`
+ */
+export const redrive = mutation({
+  args: { messageId: v.string() },
+  returns: vRedrive,
+  handler: async (ctx, { messageId }) => await redriveMessage(ctx, await requireMessage(ctx, messageId)),
 });
 
 export const hasQueuedJobsForConversation = query({
@@ -51,20 +80,7 @@ export const hasQueuedJobsForConversation = query({
 /** Oldest first, at most 200 and fewer when they are large. */
 export const listJobsByStatus = query({
   args: { status: vMessageStatus, limit: v.optional(v.number()) },
-  returns: v.array(
-    v.object({
-      _id: v.string(),
-      _creationTime: v.number(),
-      conversationId: v.string(),
-      agentKey: v.string(),
-      status: vMessageStatus,
-      priority: v.number(),
-      scheduledFor: v.number(),
-      attempts: v.number(),
-      maxAttempts: v.number(),
-      lastError: v.optional(v.string()),
-    }),
-  ),
+  returns: v.array(vJobView),
   handler: async (ctx, { status, limit }) => {
     const messages = await listMessagesByStatus(ctx, status, boundedLimit(limit, DEFAULT_LIST, MAX_LIST));
     return messages.map((message) => ({
@@ -78,6 +94,7 @@ export const listJobsByStatus = query({
       attempts: message.attempts,
       maxAttempts: message.maxAttempts,
       ...(message.lastError === undefined ? {} : { lastError: message.lastError }),
+      errors: message.errors ?? [],
     }));
   },
 });

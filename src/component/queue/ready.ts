@@ -24,7 +24,7 @@ export async function isSweepDue(ctx: QueryCtx, poolKey: string, now: number): P
   if (holder !== null) return true;
   const lease = await ctx.db
     .query("leases")
-    .withIndex("by_run_deadline", (range) => range.eq("poolKey", poolKey).lte("runDeadlineAt", now))
+    .withIndex("by_sweep", (range) => range.eq("poolKey", poolKey).lte("sweepAt", now))
     .first();
   return lease !== null;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { FREE_RELEASES } from "./release.js";
 import type { Usage } from "../../shared/payload.js";
 import {
   enqueue,
@@ -69,7 +70,7 @@ describe("a failed attempt", () => {
       ["system", "This message could not be answered: error 4"],
     ]);
     await runScheduled(t, 600_000);
-    expect(await queueStats(t)).toEqual({ queuedReady: 0, queued: 0, processing: 0, done: 0, deadLetter: 1 });
+    expect(await queueStats(t)).toMatchObject({ queuedReady: 0, queued: 0, processing: 0, done: 0, deadLetter: 1 });
   });
 
   it("that is not worth repeating ends as a dead letter at once", async () => {
@@ -107,12 +108,38 @@ describe("attempts", () => {
     const t = await startWithAgent();
     const worker = await startWorker(t);
     await enqueue(t, "c", "hi", { maxAttempts: 1 });
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < FREE_RELEASES; round++) {
       const claimed = await worker.mustClaim();
       expect(claimed.attempt).toBe(1);
       await worker.release(claimed);
       expect(await firstMessage(t)).toMatchObject({ status: "queued", attempts: 0, scheduledFor: Date.now() });
     }
+  });
+
+  it("are not counted for one that is given back again and again either, which waits longer each time", async () => {
+    const t = await startWithAgent();
+    const worker = await startWorker(t, { policy: { leaseDurationMs: 3_600_000 } });
+    await enqueue(t, "c");
+    const waits = [];
+    for (let round = 0; round < FREE_RELEASES + 10; round++) {
+      await worker.release(await worker.mustClaim());
+      const { scheduledFor, attempts } = await firstMessage(t);
+      expect(attempts).toBe(0);
+      const wait = Number(scheduledFor) - Date.now();
+      if (wait > 0) expect(await worker.claim()).toBeNull();
+      waits.push(wait);
+      await runScheduled(t, wait);
+    }
+    expect(waits.slice(0, FREE_RELEASES)).toEqual([0, 0]);
+    const rest = waits.slice(FREE_RELEASES);
+    expect(rest[0]).toBeGreaterThanOrEqual(900);
+    expect(rest.at(-1)).toBeGreaterThan(100_000);
+    expect(Math.max(...rest)).toBeLessThanOrEqual(132_000);
+    // Once it has begun and failed, giving back starts at nothing again.
+    await worker.fail(await worker.mustClaim());
+    await runScheduled(t, 10_000);
+    await worker.release(await worker.mustClaim());
+    expect(await firstMessage(t)).toMatchObject({ scheduledFor: Date.now(), attempts: 1 });
   });
 
   it("are counted once when the worker dies, and the message is taken back with what happened", async () => {

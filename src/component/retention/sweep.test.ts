@@ -11,7 +11,11 @@ import {
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
-import { FINISHED_MESSAGE_RETENTION_MS } from "../queue/retention.js";
+import {
+  DEAD_LETTER_RETENTION_MS,
+  FINISHED_MESSAGE_RETENTION_MS,
+  RAW_UPDATE_RETENTION_MS,
+} from "../queue/retention.js";
 import { upload } from "../snapshots/snapshots.test-kit.js";
 import { moveWorker } from "../workers/fleet.js";
 import { STOPPED_WORKER_RETENTION_MS } from "../workers/retention.js";
@@ -34,11 +38,31 @@ describe("what has ended", () => {
       await (end === "complete" ? worker.complete(claimed) : worker.fail(claimed, "no", false));
     }
     passTime(FINISHED_MESSAGE_RETENTION_MS - 1);
-    expect(await sweepOnce(t)).toEqual({ messages: 0, snapshots: 0, workers: 0, more: false });
+    expect(await sweepOnce(t)).toEqual({ messages: 0, rawUpdates: 0, snapshots: 0, workers: 0, more: false });
     passTime(1);
-    expect(await sweepOnce(t)).toMatchObject({ messages: 2, more: false });
+    expect(await sweepOnce(t)).toMatchObject({ messages: 1, more: false });
+    const left = await snapshotOfAllTables(t);
+    expect(left.messages).toMatchObject([{ status: "dead_letter" }]);
+    passTime(DEAD_LETTER_RETENTION_MS - FINISHED_MESSAGE_RETENTION_MS - 1);
+    expect(await sweepOnce(t)).toMatchObject({ messages: 0 });
+    passTime(1);
+    expect(await sweepOnce(t)).toMatchObject({ messages: 1 });
     const { messages, transcript } = await snapshotOfAllTables(t);
     expect([messages, transcript]).toEqual([[], []]);
+  });
+
+  it("keeps what a provider sent word for word for a week, and the message itself for longer", async () => {
+    const t = await startWithAgent();
+    const rawUpdateJson = JSON.stringify({ update_id: 1 });
+    await enqueue(t, "c", "hi", { payload: { rawUpdateJson } });
+    passTime(RAW_UPDATE_RETENTION_MS - 1);
+    expect(await sweepOnce(t)).toMatchObject({ rawUpdates: 0 });
+    passTime(1);
+    expect(await sweepOnce(t)).toMatchObject({ rawUpdates: 1, messages: 0 });
+    expect(await sweepOnce(t)).toMatchObject({ rawUpdates: 0 });
+    const { messages } = await snapshotOfAllTables(t);
+    expect(messages).toMatchObject([{ status: "queued", payload: { messageText: "hi" } }]);
+    expect(JSON.stringify(messages)).not.toContain("update_id");
   });
 
   it("is removed in batches that continue by themselves", async () => {
@@ -103,7 +127,7 @@ describe("what has not ended", () => {
     await other.fail(await other.mustClaim("retrying"));
     const before = await snapshotOfAllTables(t);
     passTime(90 * 24 * 3_600_000);
-    expect(await sweepOnce(t)).toEqual({ messages: 0, snapshots: 0, workers: 0, more: false });
+    expect(await sweepOnce(t)).toEqual({ messages: 0, rawUpdates: 0, snapshots: 0, workers: 0, more: false });
     expect(await snapshotOfAllTables(t)).toEqual(before);
   });
 });

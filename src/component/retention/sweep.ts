@@ -1,20 +1,33 @@
 /** Removes what has outlived its purpose, one bounded batch per table and call, oldest first. */
 import { internal } from "../_generated/api.js";
 import type { MutationCtx } from "../functions.js";
-import { deleteFinishedMessages } from "../queue/retention.js";
+import { deleteFinishedMessages, deleteRawUpdates } from "../queue/retention.js";
 import { deleteExpiredSnapshots } from "../snapshots/retention.js";
 import { deleteStoppedWorkers } from "../workers/retention.js";
 
-export type RetentionReport = { messages: number; snapshots: number; workers: number; more: boolean };
+export type RetentionReport = {
+  messages: number;
+  rawUpdates: number;
+  snapshots: number;
+  workers: number;
+  more: boolean;
+};
 
 /** Rows per table and batch; where rows may be large, a batch ends earlier. */
 export const RETENTION_BATCH = 64;
 
 export async function sweepOnce(ctx: MutationCtx): Promise<RetentionReport> {
   const messages = await deleteFinishedMessages(ctx, RETENTION_BATCH);
+  const rawUpdates = await deleteRawUpdates(ctx, RETENTION_BATCH);
   const snapshots = await deleteExpiredSnapshots(ctx, RETENTION_BATCH);
   const workers = await deleteStoppedWorkers(ctx, RETENTION_BATCH);
-  const more = messages.more || snapshots.more || workers.more;
+  const more = messages.more || rawUpdates.more || snapshots.more || workers.more;
   if (more) await ctx.scheduler.runAfter(0, internal.retention.internal.sweepMore, {});
-  return { messages: messages.deleted, snapshots: snapshots.deleted, workers: workers.deleted, more };
+  return {
+    messages: messages.deleted,
+    rawUpdates: rawUpdates.deleted,
+    snapshots: snapshots.deleted,
+    workers: workers.deleted,
+    more,
+  };
 }

@@ -5,7 +5,8 @@ import type { HydrationBundle, WorkerArgs } from "../../shared/worker-protocol.j
 import { findAgent } from "../agents/profile.js";
 import { HYDRATION_WINDOW_CHARACTERS, HYDRATION_WINDOW_ENTRIES, readWindow } from "../conversations/transcript.js";
 import type { QueryCtx } from "../functions.js";
-import { requireHeldTurn } from "../queue/settle.js";
+import { requireHeldTurn } from "../queue/held.js";
+import { summaryText } from "../queue/summary.js";
 import { currentForRestore } from "../snapshots/current.js";
 import { requireWorker } from "./authenticate.js";
 
@@ -20,6 +21,15 @@ export async function hydrateTurn(ctx: QueryCtx, args: WorkerArgs<"workerHydrati
       `Agent "${message.agentKey}" was removed while its message was running.`,
     );
   }
+  const history = await readWindow(ctx, message.conversationId, {
+    entries: HYDRATION_WINDOW_ENTRIES,
+    characters: HYDRATION_WINDOW_CHARACTERS,
+    before: lease.generation,
+  });
+  const told =
+    message.summary === undefined
+      ? []
+      : [{ role: "system" as const, content: summaryText(message.summary), at: lease.claimedAt }];
   return {
     messageId: message._id,
     conversationId: message.conversationId,
@@ -27,11 +37,7 @@ export async function hydrateTurn(ctx: QueryCtx, args: WorkerArgs<"workerHydrati
     payload: await withDownloadUrls(ctx, message.payload),
     profile: { version: agent.version, displayName: agent.displayName ?? null },
     conversationState: {
-      contextHistory: await readWindow(ctx, message.conversationId, {
-        entries: HYDRATION_WINDOW_ENTRIES,
-        characters: HYDRATION_WINDOW_CHARACTERS,
-        before: lease.generation,
-      }),
+      contextHistory: [...history, ...told],
       pendingToolCalls: [],
     },
     snapshot: await currentForRestore(ctx, message.conversationId),

@@ -7,7 +7,7 @@ import { requestCapacity } from "../queue/capacity.js";
 import { findLane } from "../queue/head.js";
 import { beat, revive } from "../queue/liveness.js";
 import { recoverWorkerLeases } from "../queue/recovery.js";
-import { requireHeldTurn } from "../queue/settle.js";
+import { requireHeldTurn } from "../queue/held.js";
 import { currentForRestore } from "../snapshots/current.js";
 import { failUpload, finalizeUpload, prepareUpload } from "../snapshots/upload.js";
 import { requireReachableWorker, requireWorker } from "./authenticate.js";

@@ -1,5 +1,5 @@
 /** What a worker does with a turn: claims it, adds to it, ends it. Each call authenticates and acts in one transaction. */
-import type { Claim, WorkerArgs } from "../../shared/worker-protocol.js";
+import type { Claim, FailureOutcome, WorkerArgs } from "../../shared/worker-protocol.js";
 import { MAX_REPLY_CHARACTERS } from "../../shared/worker-protocol.js";
 import { agentFactoryError } from "../../shared/errors.js";
 import { scopeOf } from "../../shared/scope.js";
@@ -8,14 +8,11 @@ import { addEntries, MAX_ADDED_ENTRIES } from "../conversations/transcript.js";
 import type { MutationCtx } from "../functions.js";
 import { claimNext } from "../queue/claim.js";
 import { countAddedEntries } from "../queue/leases.js";
-import {
-  completeTurn,
-  failTurn,
-  releaseTurn,
-  requireHeldTurn,
-  type FailureOutcome,
-  type Warmth,
-} from "../queue/settle.js";
+import { completeTurn } from "../queue/complete.js";
+import type { Warmth } from "../queue/ending.js";
+import { failTurn } from "../queue/fail.js";
+import { requireHeldTurn } from "../queue/held.js";
+import { releaseTurn } from "../queue/release.js";
 import { commitCheckpoint } from "../snapshots/current.js";
 import { requireWorker } from "./authenticate.js";
 
@@ -35,7 +32,10 @@ export async function claimTurn(ctx: MutationCtx, args: WorkerArgs<"workerClaim"
       capacity: worker.capacity,
       runTimeoutMs: worker.runTimeoutMs,
     },
-    args.conversationId === undefined ? {} : { conversationId: args.conversationId },
+    {
+      ...(args.conversationId === undefined ? {} : { conversationId: args.conversationId }),
+      ...(args.knownLeaseIds === undefined ? {} : { knownLeaseIds: args.knownLeaseIds }),
+    },
   );
   if (claimed === null) return null;
   const { lease, message, lane, expiresAt } = claimed;
@@ -120,9 +120,12 @@ export async function completeWorkerTurn(ctx: MutationCtx, args: WorkerArgs<"wor
 /** @throws `worker_rejected`, `lease_lost` */
 export async function failWorkerTurn(ctx: MutationCtx, args: WorkerArgs<"workerFail">): Promise<FailureOutcome> {
   const worker = await requireWorker(ctx, args);
+  const { errorMessage, errorKind, retryable, retryAfterMs } = args;
   const outcome = await failTurn(ctx, args, {
-    errorMessage: args.errorMessage,
-    retryable: args.retryable ?? true,
+    kind: errorKind ?? "unknown",
+    message: errorMessage,
+    ...(retryable === undefined ? {} : { retryable }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     warmth: warmthOf(worker),
   });
   await touch(ctx, worker);
