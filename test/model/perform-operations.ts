@@ -1,0 +1,97 @@
+/** Steps of the scheduler, the pool and the operator, and of time. */
+import { resume, wake } from "./reference/lanes.js";
+import { isAlive, isRejected, leasesOf, queuedOf, type Worker } from "./reference/state.js";
+import { moveWorker } from "../../src/component/workers/fleet.js";
+import { credentialsOf, expectAccepted, expectRefusal, pick, type Driver } from "./driver.js";
+import { configure } from "./setup.js";
+import { require, type Job } from "./world.js";
+
+/** Jobs that one step may run: what they schedule for at once is run too, but no chain may be endless. */
+const MAX_JOBS = 500;
+
+/** Runs what is due, and what that schedules for at once. */
+export async function runJobs(driver: Driver, isReversed = false): Promise<void> {
+  for (let count = 0; count < MAX_JOBS; count++) {
+    const jobs = driver.world.jobs().filter(({ at }) => at <= driver.world.now);
+    const job = isReversed ? jobs.at(-1) : jobs[0];
+    if (job === undefined) return;
+    await runJob(driver, job);
+  }
+  require(false, () => `jobs go on after ${MAX_JOBS}`);
+}
+
+async function runJob(driver: Driver, job: Job): Promise<void> {
+  const { world, reference } = driver;
+  require(job.state === "pending", () => `job ${job.name} has failed`);
+  if (job.name === "pool/internal:reconcile") {
+    // The pool's own work is its own test's; what it does to the queue is its first step.
+    await world.finishJob(job);
+    return await driver.sweep();
+  }
+  if (job.name === "queue/internal:recoverMore") {
+    await driver.recovering(async () => await world.runJob(job));
+    return;
+  }
+  if (job.name === "queue/internal:wakeLanes") wake(reference, world.now);
+  await world.runJob(job);
+  const { agentKey } = job.args as { agentKey?: string };
+  if (job.name === "queue/internal:resumeAgent" && agentKey !== undefined) resume(reference, agentKey, world.now);
+}
+
+export async function reap(driver: Driver, by: "sweep" | "releaseStuckJobs"): Promise<void> {
+  if (by === "sweep") return await driver.sweep();
+  const { result, requeued, dead } = await driver.recovering(
+    async () => await driver.world.call<{ requeued: number; unlocked: number }>("lib:releaseStuckJobs", {}),
+  );
+  const report = expectAccepted(result, "releaseStuckJobs");
+  require(report.requeued === requeued && report.unlocked === requeued + dead, () =>
+    `INV-22: ${requeued} turns went back and ${dead} were dead, but the report says ${JSON.stringify(report)}`);
+}
+
+/** Ends the worker in the eyes of the pool: what it holds goes back at once. */
+export async function loseWorker(driver: Driver, worker: Worker): Promise<void> {
+  if (worker.status === "gone") return;
+  await driver.world.inside(async (ctx) => await moveWorker(ctx, worker.id, "lost", "The model has lost it."));
+  leave(driver, worker);
+}
+
+export async function sayGoodbye(driver: Driver, worker: Worker): Promise<void> {
+  const outcome = await driver.world.call("lib:workerDrained", credentialsOf(worker));
+  if (driver.world.now >= worker.tokenExpiresAt) return expectRefusal(outcome, "worker_rejected", "a late goodbye");
+  expectAccepted(outcome, "a goodbye");
+  if (worker.status !== "gone") leave(driver, worker);
+}
+
+function leave(driver: Driver, worker: Worker): void {
+  const { now } = driver.world;
+  const held = leasesOf(driver.reference, worker);
+  worker.status = "gone";
+  if (isAlive(worker, now)) worker.expiresAt = now;
+  driver.loseTurns(held, now);
+}
+
+export async function drainWorker(driver: Driver, worker: Worker): Promise<void> {
+  if (worker.status !== "active") return;
+  await driver.world.inside(async (ctx) => await moveWorker(ctx, worker.id, "drain_requested", "The model is full."));
+  worker.status = "draining";
+}
+
+export async function setAgent(driver: Driver, index: number, isEnabled: boolean): Promise<void> {
+  const agent = pick(driver.reference.agents, index)!;
+  agent.enabled = isEnabled;
+  await configure(driver.world, agent);
+}
+
+/** Moves the clock to, just before or just after the next instants at which something ends or is due. */
+export function approach(driver: Driver, boundary: number, offset: number): void {
+  const { world, reference } = driver;
+  const instants = [
+    ...reference.workers.filter((worker) => !isRejected(worker, world.now)).map(({ expiresAt }) => expiresAt),
+    ...reference.conversations.flatMap(({ lease }) => (lease === null ? [] : [lease.runDeadlineAt])),
+    ...reference.conversations.flatMap((conversation) => queuedOf(conversation).map(({ dueAt }) => dueAt)),
+    ...world.table("lanes").flatMap(({ wakeAt }) => wakeAt ?? []),
+  ];
+  const ahead = [...new Set(instants)].filter((at) => at + offset > world.now).sort((left, right) => left - right);
+  const at = pick(ahead.slice(0, 4), boundary);
+  if (at !== null) world.advance(at + offset - world.now);
+}

@@ -1,0 +1,220 @@
+/** Steps of workers: claiming, and everything they do with what they have claimed. */
+import type { Doc } from "../../src/component/_generated/dataModel.js";
+import type { Claim } from "../../src/shared/worker-protocol.js";
+import { choicesOf, isBarred, isBest, take } from "./reference/claims.js";
+import { headOf } from "./reference/lanes.js";
+import { isAlive, isRejected, type Lease, type Worker } from "./reference/state.js";
+import { complete, deadTurnsOf, fail, release } from "./reference/turns.js";
+import {
+  claimedOf,
+  credentialsOf,
+  expectAccepted,
+  expectRefusal,
+  pick,
+  refusalOf,
+  requireWithin,
+  type Driver,
+} from "./driver.js";
+import { require, type Outcome, type Rows } from "./world.js";
+
+export async function claim(
+  driver: Driver,
+  worker: Worker,
+  conversationId: string | undefined,
+  isLost = false,
+): Promise<void> {
+  const places = driver.world.table("lanes").filter(({ state }) => state === "ready");
+  const before = driver.world.rows();
+  const where = conversationId === undefined ? {} : { conversationId };
+  const outcome = await driver.world.call<Claim | null>("lib:claim", { ...credentialsOf(worker), ...where });
+  acceptClaim(driver, { worker, only: conversationId, outcome, places, before, isLost });
+}
+
+type Claiming = {
+  worker: Worker;
+  only: string | undefined;
+  outcome: Outcome<Claim | null>;
+  places: Doc<"lanes">[];
+  before: Rows;
+  isLost: boolean;
+};
+
+/** Holds the answer against what the worker could have been given. */
+export function acceptClaim(driver: Driver, { worker, only, outcome, places, before, isLost }: Claiming): void {
+  const { world, reference } = driver;
+  const { now } = world;
+  if (isRejected(worker, now)) return expectRefusal(outcome, "worker_rejected", "a claim of a worker that is gone");
+  const claimed = expectAccepted(outcome, "a claim");
+  if (isBarred(reference, worker, now)) {
+    require(claimed === null, () => `INV-04: ${worker.id} may claim nothing, but got ${JSON.stringify(claimed)}`);
+    require(world.changesSince(before).length === 0, () => "a claim that was barred changed something");
+    return;
+  }
+  const onlyOne = only ?? (worker.scope?.kind === "conversation" ? worker.scope.key : undefined);
+  const choices = choicesOf(reference, worker, places, onlyOne);
+  const stopped = choices.filter(({ conversation }) => !conversation.agent.enabled);
+  const paused = world.table("lanes").filter(({ state }) => state === "paused");
+  const put = stopped.filter(({ conversation: { id } }) => paused.some(({ conversationId }) => conversationId === id));
+  for (const { conversation } of put) conversation.phase = "paused";
+  const open = choices.filter(({ conversation }) => conversation.agent.enabled);
+  if (claimed === null) {
+    require(open.length === 0 || put.length > 0, () =>
+      `INV-10: ${worker.id} got nothing, but ${open.map(({ conversation }) => conversation.id).join()} is ready`);
+    driver.note("claimed nothing");
+    return;
+  }
+  const chosen = open.find(({ conversation }) => conversation.id === claimed.conversationId);
+  require(chosen !== undefined, () => `INV-01: ${worker.id} got ${claimed.conversationId}, which it may not have`);
+  const { conversation, place } = chosen;
+  require(conversation.lease === null, () => `INV-01: ${conversation.id} runs already`);
+  // Having put something aside, it may have gone on with what it had seen before.
+  require(put.length > 0 || isBest(open, place, worker), () =>
+    `INV-31: ${worker.id} got ${conversation.id} out of turn`);
+  const head = headOf(conversation, now);
+  require(head !== null && head.id === claimed.messageId, () =>
+    `INV-09: ${conversation.id} is at ${head?.id ?? "nothing"}, but ${claimed.messageId} was started`);
+  require(head.dueAt <= now, () => `INV-12: ${head.id} is not due before ${head.dueAt}`);
+  const lease = take(conversation, worker, claimed.leaseId, now);
+  require(claimed.generation === lease.generation && claimed.attempt === head.attempts, () =>
+    `INV-02, INV-20: the claim says generation ${claimed.generation} and attempt ${claimed.attempt}`);
+  const ends = Math.min(worker.expiresAt, lease.runDeadlineAt);
+  require(claimed.leaseExpiresAt === ends, () => `INV-04: the lease ends at ${ends}, not ${claimed.leaseExpiresAt}`);
+  driver.note("claimed");
+  if (!isLost) reference.tokens.push(lease);
+}
+
+/** Every worker that may claim does so at the same moment. */
+export async function claimAll(driver: Driver): Promise<void> {
+  const { world } = driver;
+  const places = world.table("lanes").filter(({ state }) => state === "ready");
+  const before = world.rows();
+  const workers = driver.actors().filter((worker) => !isBarred(driver.reference, worker, world.now));
+  const outcomes = await Promise.all(
+    workers.map(async (worker) => await world.call<Claim | null>("lib:claim", credentialsOf(worker))),
+  );
+  const claims = outcomes.flatMap(({ value }) => (value === null ? [] : [value]));
+  const ids = new Set(claims.map(({ conversationId }) => conversationId));
+  require(ids.size === claims.length, () => "INV-08: two claims at the same moment got the same conversation");
+  // They ran one after the other, in the order in which they were called.
+  let left = places;
+  for (const [index, worker] of workers.entries()) {
+    const outcome = outcomes[index]!;
+    acceptClaim(driver, { worker, only: undefined, outcome, places: left, before, isLost: false });
+    left = left.filter(({ conversationId }) => conversationId !== outcome.value?.conversationId);
+  }
+}
+
+export async function heartbeat(driver: Driver, worker: Worker): Promise<void> {
+  const { world, reference } = driver;
+  const { now } = world;
+  const outcome = await world.call<boolean>("lib:heartbeat", credentialsOf(worker));
+  if (isRejected(worker, now)) return expectRefusal(outcome, "worker_rejected", "a heartbeat of a worker that is gone");
+  const isKept = expectAccepted(outcome, "a heartbeat");
+  const wasAlive = isAlive(worker, now);
+  require(isKept === wasAlive, () => `INV-05: the heartbeat of ${worker.id} was answered ${isKept}`);
+  if (!wasAlive) {
+    driver.loseTurns(deadTurnsOf(reference, worker, now), now);
+    worker.life += 1;
+    worker.isCounted = true;
+    driver.note("revived");
+  }
+  worker.expiresAt = now + worker.leaseMs;
+}
+
+export async function completeTurn(driver: Driver, lease: Lease, isOther: boolean): Promise<void> {
+  const { world } = driver;
+  const { now } = world;
+  const reply = isOther ? `another reply to ${lease.id}` : `reply to ${lease.id}`;
+  const before = world.rows();
+  const outcome = await world.call<boolean>("lib:complete", { ...claimedOf(lease), reply });
+  const refusal = refusalOf(lease, now);
+  const { completion } = lease.message;
+  if (refusal === "lease_lost" && completion?.leaseId === lease.id && completion.generation === lease.generation) {
+    if (completion.reply !== reply) return expectRefusal(outcome, "already_completed", "another result");
+    expectAccepted(outcome, "the same result");
+    require(world.changesSince(before).length === 0, () => "INV-18: completing again changed something");
+    driver.note("completed again");
+    return;
+  }
+  if (refusal !== null) return expectRefusal(outcome, refusal, "complete");
+  expectAccepted(outcome, "complete");
+  complete(lease, reply, now);
+  driver.note("completed");
+}
+
+export async function failTurn(driver: Driver, lease: Lease, { kind }: { kind?: number }): Promise<void> {
+  const { world } = driver;
+  const { now } = world;
+  const retryable = kind === undefined || kind % 3 !== 0;
+  const outcome = await world.call<{ requeued: boolean; deadLettered: boolean; nextScheduledFor: number | null }>(
+    "lib:fail",
+    { ...claimedOf(lease), errorMessage: "It broke.", retryable },
+  );
+  const refusal = refusalOf(lease, now);
+  if (refusal !== null) return expectRefusal(outcome, refusal, "fail");
+  const { requeued, deadLettered, nextScheduledFor } = expectAccepted(outcome, "fail");
+  const window = fail(lease, { error: "It broke.", retryable }, now, nextScheduledFor ?? 0);
+  require(requeued === (window !== null) && deadLettered === (window === null), () =>
+    `INV-21, INV-24: ${lease.message.id} failed for the ${lease.message.attempts}. time: requeued ${requeued}`);
+  if (window !== null) requireWithin(window, nextScheduledFor ?? 0, lease);
+  driver.note(window === null ? "dead letter" : "failed");
+}
+
+export async function releaseTurn(driver: Driver, lease: Lease): Promise<void> {
+  const { now } = driver.world;
+  const outcome = await driver.world.call<boolean>("lib:release", claimedOf(lease));
+  const refusal = refusalOf(lease, now);
+  if (refusal !== null) return expectRefusal(outcome, refusal, "release");
+  expectAccepted(outcome, "release");
+  const chosen = driver.messageRow(lease.message).scheduledFor;
+  requireWithin(release(lease, now, chosen), chosen, lease);
+  driver.note("released");
+}
+
+export async function stream(driver: Driver, lease: Lease, offset: number): Promise<void> {
+  const { world } = driver;
+  const text = "word ";
+  const args = { ...claimedOf(lease), offset, text };
+  const outcome = await world.call<{ length: number }>("lib:appendTurnDelta", args);
+  const refusal = refusalOf(lease, world.now);
+  if (refusal !== null) return expectRefusal(outcome, refusal, "a delta");
+  if (offset > lease.streamed) return expectRefusal(outcome, "output_gap", "a delta after a gap");
+  const { length } = expectAccepted(outcome, "a delta");
+  lease.streamed = Math.max(lease.streamed, offset + text.length);
+  require(length === lease.streamed, () => `INV-19: ${length} characters are stored, not ${lease.streamed}`);
+}
+
+/** A call with a token that nobody was given. */
+export async function forge(
+  driver: Driver,
+  lease: Lease,
+  change: "generation" | "lease" | "worker" | "message",
+): Promise<void> {
+  const { world, reference } = driver;
+  const others = {
+    generation: { generation: lease.generation + 1 },
+    lease: {
+      leaseId:
+        pick(
+          reference.tokens.filter((other) => other !== lease),
+          0,
+        )?.id ?? "no lease",
+    },
+    message: { messageId: [...reference.messages.keys()].find((id) => id !== lease.message.id) ?? "no message" },
+    worker: credentialsOf(reference.workers.find((other) => other !== lease.worker) ?? lease.worker),
+  };
+  const args = { ...claimedOf(lease), ...others[change] };
+  const caller = reference.workers.find(({ id }) => id === args.workerId)!;
+  const expected = isRejected(caller, world.now) ? "worker_rejected" : "lease_lost";
+  expectRefusal(
+    await world.call("lib:complete", { ...args, reply: "forged" }),
+    expected,
+    `complete with another ${change}`,
+  );
+  expectRefusal(
+    await world.call("lib:fail", { ...args, errorMessage: "forged" }),
+    expected,
+    `fail with another ${change}`,
+  );
+  expectRefusal(await world.call("lib:release", args), expected, `release with another ${change}`);
+}

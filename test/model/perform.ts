@@ -1,0 +1,128 @@
+/** Does one step, to the component and to the reference. */
+import type { Driver } from "./driver.js";
+import { pick } from "./driver.js";
+import { performEnqueue } from "./perform-intake.js";
+import { approach, drainWorker, loseWorker, reap, runJobs, sayGoodbye, setAgent } from "./perform-operations.js";
+import { claim, claimAll, completeTurn, failTurn, forge, heartbeat, releaseTurn, stream } from "./perform-turns.js";
+import { isBarred } from "./reference/claims.js";
+import { isAlive, type Lease } from "./reference/state.js";
+import { startWorker } from "./setup.js";
+import type { Step } from "./steps.js";
+
+/** More than this many would only make runs slow. */
+const MAX_WORKERS = 6;
+/** What a frozen worker may still have in mind when it thaws. */
+const REMEMBERED_TURNS = 3;
+
+export async function perform(driver: Driver, step: Step): Promise<void> {
+  const { world, reference } = driver;
+  driver.note(`step ${step.do}`);
+  switch (step.do) {
+    case "enqueue":
+      return await performEnqueue(driver, step);
+    case "claim": {
+      const free = driver.actors().filter((actor) => !isBarred(reference, actor, world.now));
+      const worker = pick(step.isAny === true || free.length === 0 ? driver.actors() : free, step.worker);
+      const only = step.conversation === undefined ? null : pick(reference.conversations, step.conversation);
+      if (worker === null) return;
+      // As a worker does that has been silent: it asks whether it is still alive before it asks for work.
+      if (step.isAny !== true && !isAlive(worker, world.now)) await heartbeat(driver, worker);
+      return await repeatable(driver, 0, async () => claim(driver, worker, only?.id, step.isLost));
+    }
+    case "claimAll":
+      return await claimAll(driver);
+    case "heartbeat": {
+      const beating = step.worker === undefined ? driver.actors() : [pick(driver.actors(), step.worker)];
+      for (const worker of beating) {
+        if (worker !== null) await repeatable(driver, 0, async () => heartbeat(driver, worker));
+      }
+      return;
+    }
+    case "complete":
+      return await onToken(driver, step, async (lease) => completeTurn(driver, lease, step.other === true));
+    case "fail":
+      return await onToken(driver, step, async (lease) => failTurn(driver, lease, step));
+    case "release":
+      return await onToken(driver, step, async (lease) => releaseTurn(driver, lease));
+    case "stream": {
+      const lease = driver.tokenAt(step.token, step.isOld);
+      const offset = (lease?.streamed ?? 0) + (step.gap === true ? 7 : 0);
+      return await onToken(driver, step, async (held) => stream(driver, held, offset));
+    }
+    case "forge": {
+      const lease = driver.tokenAt(step.token, false);
+      // What a completed turn answers to its own token is no secret.
+      if (lease?.message.status === "done") return;
+      return lease === null ? undefined : await forge(driver, lease, step.change);
+    }
+    case "advance":
+      return world.advance(step.ms);
+    case "approach":
+      return approach(driver, step.boundary, step.offset);
+    case "runJobs":
+      return await runJobs(driver, step.isReversed);
+    case "reap":
+      return await reap(driver, step.by);
+    case "startWorker":
+      if (driver.actors().filter(({ status }) => status === "active").length < MAX_WORKERS) {
+        await startWorker(driver, step);
+      }
+      return;
+    case "kill":
+    case "pause":
+    case "drain":
+    case "lose":
+    case "leave":
+    case "resume":
+      return await performOnWorker(driver, step);
+    case "duplicate":
+      for (let copy = 0; copy < step.copies; copy++) await driver.last?.();
+      return;
+    case "setAgent":
+      return await setAgent(driver, step.agent, step.isEnabled);
+    case "setPolicy":
+    case "cancel":
+    case "redrive":
+      return;
+  }
+}
+
+async function performOnWorker(
+  driver: Driver,
+  step: { do: "kill" | "lose" | "drain" | "leave" | "pause" | "resume"; worker: number },
+): Promise<void> {
+  if (step.do === "resume") {
+    const frozen = driver.reference.workers.filter(({ isPaused, isKilled }) => isPaused && !isKilled);
+    const worker = pick(frozen, step.worker);
+    if (worker === null) return;
+    worker.isPaused = false;
+    const turns = driver.reference.tokens.filter((token) => token.worker === worker).slice(-REMEMBERED_TURNS);
+    for (const turn of turns) await completeTurn(driver, turn, false);
+    return;
+  }
+  const workers = driver.actors().filter(({ status }) => status === "active" || step.do === "leave");
+  const worker = pick(workers, step.worker);
+  // Somebody has to be left to go on.
+  if (worker === null || workers.length < 2) return;
+  if (step.do === "kill") worker.isKilled = true;
+  else if (step.do === "pause") worker.isPaused = true;
+  else if (step.do === "drain") await drainWorker(driver, worker);
+  else if (step.do === "lose") await loseWorker(driver, worker);
+  else await sayGoodbye(driver, worker);
+}
+
+async function onToken(
+  driver: Driver,
+  step: { token: number; isOld?: boolean; repeat?: number },
+  act: (lease: Lease) => Promise<void>,
+): Promise<void> {
+  const lease = driver.tokenAt(step.token, step.isOld);
+  if (lease === null) driver.note("no token");
+  if (lease !== null) await repeatable(driver, step.repeat ?? 0, async () => act(lease));
+}
+
+/** Makes the call, again for every answer that is lost, and remembers it for a later repetition. */
+async function repeatable(driver: Driver, lostAnswers: number, call: () => Promise<void>): Promise<void> {
+  driver.last = call;
+  for (let answer = 0; answer <= lostAnswers; answer++) await call();
+}
