@@ -49,7 +49,7 @@ describe.concurrent("a configuration that cannot work", () => {
     [
       "an unknown runtime",
       { ...complete, [WORKER_ENVIRONMENT.runtime]: "psychic" },
-      /"psychic", which .* it has: echo\./,
+      /"psychic", which .* it has: echo, /,
     ],
     ["a wrong port", { ...complete, [WORKER_ENVIRONMENT.healthPort]: "70000" }, /HEALTH_PORT must be a port number/],
     [

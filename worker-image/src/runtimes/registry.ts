@@ -1,9 +1,13 @@
 /** The runtimes this image contains, by the name under which a worker is told to use one. */
 import type { Environment } from "../config.js";
+import { chatRuntimeKind } from "./chat/chat.js";
 import { echoRuntimeKind } from "./echo/echo.js";
 import type { Runtime, RuntimeContext, RuntimeKind } from "./runtime.js";
 
-const KINDS: ReadonlyMap<string, RuntimeKind> = new Map([["echo", echoRuntimeKind]]);
+const KINDS: ReadonlyMap<string, RuntimeKind> = new Map([
+  ["echo", echoRuntimeKind],
+  ["chat", chatRuntimeKind],
+]);
 
 export const RUNTIME_NAMES: readonly string[] = [...KINDS.keys()];
 

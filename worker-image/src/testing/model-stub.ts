@@ -144,6 +144,8 @@ export class ModelStub {
     }
     if (reply.fault === "hang") return;
     if (reply.fault === "cut") {
+      // What has been written must have arrived: it is what makes this a break in the middle.
+      await sleep(100);
       response.destroy();
       return;
     }

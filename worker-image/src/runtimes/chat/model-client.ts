@@ -1,0 +1,196 @@
+/** Asks a model over the OpenAI-compatible chat API, streaming, and hands on text and tool calls as they come. */
+import { Agent, request } from "undici";
+import { z } from "zod";
+import { parseJson } from "../../files.js";
+import { eventData } from "./events.js";
+import type { ChatMessage, ToolRequest } from "./messages.js";
+import { ModelFailed, refusal } from "./model-failure.js";
+
+export type ModelQuestion = {
+  model: string;
+  messages: readonly ChatMessage[];
+  tools: readonly ToolDescription[];
+  maxOutputTokens: number;
+  /** `null`: the provider wants none. */
+  key: string | null;
+  signal: AbortSignal;
+};
+
+export type ToolDescription = { name: string; description: string; parameters: object };
+
+export type ModelPart = { type: "text"; text: string } | { type: "end"; answer: ModelAnswer };
+
+export type ModelAnswer = {
+  toolCalls: ToolRequest[];
+  /** `null` when the provider does not say. */
+  usage: { inputTokens: number; outputTokens: number } | null;
+  finishReason: string | null;
+};
+
+/** Models that think before they speak are silent for a minute or two. */
+const SILENCE_TIMEOUT_MS = 180_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+/** A refusal is a short JSON text. */
+const MAX_REFUSAL_BYTES = 64 * 1024;
+/** Calls in one answer, and the JSON of one of them: more is a model that has lost its way. */
+const MAX_TOOL_CALLS = 32;
+const MAX_ARGUMENT_CHARACTERS = 2 * 1024 * 1024;
+
+const agent = new Agent({
+  connect: { timeout: CONNECT_TIMEOUT_MS },
+  headersTimeout: SILENCE_TIMEOUT_MS,
+  bodyTimeout: SILENCE_TIMEOUT_MS,
+});
+
+const vChunk = z.looseObject({
+  choices: z
+    .array(
+      z.looseObject({
+        delta: z
+          .looseObject({
+            content: z.string().nullish(),
+            tool_calls: z
+              .array(
+                z.looseObject({
+                  index: z.number().int().nonnegative().optional(),
+                  id: z.string().nullish(),
+                  function: z.looseObject({ name: z.string().nullish(), arguments: z.string().nullish() }).optional(),
+                }),
+              )
+              .nullish(),
+          })
+          .nullish(),
+        finish_reason: z.string().nullish(),
+      }),
+    )
+    .nullish(),
+  usage: z
+    .looseObject({ prompt_tokens: z.number().nonnegative(), completion_tokens: z.number().nonnegative() })
+    .nullish(),
+  error: z.unknown().optional(),
+});
+
+/**
+ * Asks once. Text comes as it arrives; the last part is the end.
+ *
+ * @throws ModelFailed
+ */
+export async function* askModel(baseUrl: string, question: ModelQuestion): AsyncGenerator<ModelPart> {
+  const { key, signal } = question;
+  const clean = (text: string) => (key === null ? text : text.replaceAll(key, "[redacted]"));
+  try {
+    const response = await request(`${baseUrl}/chat/completions`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        accept: "text/event-stream",
+        ...(key !== null && { authorization: `Bearer ${key}` }),
+      },
+      body: JSON.stringify(requestBody(question)),
+      dispatcher: agent,
+      signal,
+    });
+    if (response.statusCode !== 200) {
+      const { "retry-after": retryAfter } = response.headers;
+      const text = await readSome(response.body);
+      const header = Array.isArray(retryAfter) ? retryAfter[0] : retryAfter;
+      throw refusal(response.statusCode, parseJson(text), header, clean);
+    }
+    yield* readAnswer(response.body, clean);
+  } catch (error) {
+    if (error instanceof ModelFailed || signal.aborted) throw error;
+    // Messages of HTTP libraries may quote the request.
+    const code = error instanceof Error && "code" in error && typeof error.code === "string" ? ` (${error.code})` : "";
+    throw new ModelFailed("unreachable", `The model provider cannot be reached, or broke off${code}.`);
+  }
+}
+
+async function* readAnswer(
+  body: AsyncIterable<Uint8Array>,
+  clean: (text: string) => string,
+): AsyncGenerator<ModelPart> {
+  const calls = new Map<number, ToolRequest>();
+  let usage: ModelAnswer["usage"] = null;
+  let finishReason: string | null = null;
+  for await (const data of eventData(body)) {
+    if (data === "[DONE]") {
+      finishReason ??= "stop";
+      break;
+    }
+    const chunk = vChunk.safeParse(parseJson(data));
+    if (!chunk.success) throw new ModelFailed("unreachable", "The model provider answered in an unknown form.");
+    if (chunk.data.error != null) throw refusal(503, chunk.data, undefined, clean);
+    if (chunk.data.usage != null) {
+      usage = { inputTokens: chunk.data.usage.prompt_tokens, outputTokens: chunk.data.usage.completion_tokens };
+    }
+    const choice = chunk.data.choices?.[0];
+    if (choice === undefined) continue;
+    finishReason = choice.finish_reason ?? finishReason;
+    if (choice.delta?.content != null && choice.delta.content !== "")
+      yield { type: "text", text: choice.delta.content };
+    for (const part of choice.delta?.tool_calls ?? []) addPart(calls, part);
+  }
+  if (finishReason === null) throw new ModelFailed("unreachable", "The model provider broke off in mid-answer.");
+  const toolCalls = [...calls.entries()].sort(([a], [b]) => a - b).map(([, call]) => call);
+  yield { type: "end", answer: { toolCalls, usage, finishReason } };
+}
+
+type CallPart = { index?: number | undefined; id?: string | null | undefined; function?: FunctionPart | undefined };
+type FunctionPart = { name?: string | null | undefined; arguments?: string | null | undefined };
+
+/** Some providers leave the index out and send each call whole. */
+function addPart(calls: Map<number, ToolRequest>, part: CallPart): void {
+  const index = part.index ?? (part.id == null ? Math.max(0, calls.size - 1) : calls.size);
+  const call = calls.get(index) ?? { id: "", name: "", arguments: "" };
+  if (!calls.has(index) && calls.size >= MAX_TOOL_CALLS) {
+    throw new ModelFailed("unknown", `The model asked for more than ${MAX_TOOL_CALLS} tools at once.`);
+  }
+  if (part.id != null && part.id !== "") call.id = part.id;
+  call.name += part.function?.name ?? "";
+  call.arguments += part.function?.arguments ?? "";
+  if (call.arguments.length > MAX_ARGUMENT_CHARACTERS) {
+    throw new ModelFailed("unknown", "The model wrote more into one tool call than a tool takes.");
+  }
+  calls.set(index, call);
+}
+
+function requestBody({ model, messages, tools, maxOutputTokens }: ModelQuestion): object {
+  return {
+    model,
+    stream: true,
+    stream_options: { include_usage: true },
+    max_tokens: maxOutputTokens,
+    messages: messages.map(wireMessage),
+    ...(tools.length > 0 && { tools: tools.map((tool) => ({ type: "function", function: tool })) }),
+  };
+}
+
+function wireMessage(message: ChatMessage): object {
+  switch (message.role) {
+    case "tool":
+      return { role: "tool", tool_call_id: message.callId, content: message.content };
+    case "assistant": {
+      const { content, toolCalls } = message;
+      if (toolCalls === undefined || toolCalls.length === 0) return { role: "assistant", content };
+      const calls = toolCalls.map(({ id, name, arguments: given }) => ({
+        id,
+        type: "function",
+        function: { name, arguments: given },
+      }));
+      return { role: "assistant", content: content === "" ? null : content, tool_calls: calls };
+    }
+    default:
+      return { role: message.role, content: message.content };
+  }
+}
+
+async function readSome(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const part of body) {
+    parts.push(part);
+    bytes += part.length;
+    if (bytes > MAX_REFUSAL_BYTES) break;
+  }
+  return Buffer.concat(parts).toString("utf8");
+}
