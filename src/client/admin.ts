@@ -1,6 +1,7 @@
 /** The administrator's audience: configuration, the queue, the fleet. */
 import { v } from "convex/values";
 import type { ComponentApi } from "../component/_generated/component.js";
+import { vBridgeConfig } from "../shared/bridge.js";
 import { vMessageStatus, vPayload } from "../shared/payload.js";
 import { vProviderConfig, vScalingPolicy } from "../shared/provider-config.js";
 import { vQueuePolicy } from "../shared/queue-policy.js";
@@ -55,6 +56,8 @@ export function adminApi({ lib }: ComponentApi, authenticate: Authenticate) {
         displayName: v.optional(v.string()),
         secretsRef: v.array(v.string()),
         queuePolicy: v.optional(vQueuePolicy),
+        botIdentity: v.optional(v.string()),
+        bridgeConfig: v.optional(vBridgeConfig),
         enabled: v.boolean(),
       },
       returns: v.string(),

@@ -1,8 +1,21 @@
 /** What runs in the app: `exposeApi`, `registerRoutes`, the error guard, and the types pages need. */
 export type { AuthCtx, Authenticate, Caller, Operation } from "./auth.js";
 export { DEFAULT_AGENT } from "./admin.js";
+export {
+  bridgeFunctionKeyFromToolName,
+  executeBridgeFunction,
+  isBridgeToolName,
+  maybeExecuteBridgeToolCall,
+  resolveBridgeRuntimeConfig,
+  type BridgeCall,
+  type BridgeExecutionResult,
+  type BridgeResolution,
+  type HydratedBridgeRuntimeConfig,
+  type ResolvedBridgeRuntimeConfig,
+} from "./bridge.js";
 export { exposeApi, type ExposeOptions } from "./expose.js";
 export { DEFAULT_PATH_PREFIX, registerRoutes, type RouteOptions } from "./routes.js";
+export { bridgeSecretRefs, type BridgeConfig, type BridgeSetting } from "../shared/bridge.js";
 export { isAgentFactoryError, type AgentFactoryErrorData, type AgentFactoryErrorKind } from "../shared/errors.js";
 export {
   MAX_MESSAGE_TEXT_BYTES,

@@ -6,6 +6,7 @@
  */
 import { makeFunctionReference, type FunctionReference } from "convex/server";
 import { v, type Infer, type ObjectType, type PropertyValidators, type Validator } from "convex/values";
+import { vBridgeRuntimeConfig } from "./bridge.js";
 import { vFailureKind } from "./failure.js";
 import { vPayload, vToolCall, vTranscriptEntry, vUsage } from "./payload.js";
 
@@ -61,10 +62,12 @@ export const vHydrationBundle = v.object({
   payload: vPayload,
   profile: v.object({ version: v.string(), displayName: v.union(v.string(), v.null()) }),
   conversationState: v.object({
-    /** The newest entries before this message, oldest first. */
+    /** The newest entries before this message that a model has room for, oldest first. */
     contextHistory: v.array(vTranscriptEntry),
     pendingToolCalls: v.array(vToolCall),
   }),
+  /** How the agent calls functions of other apps, its service key included; `null` without a bridge. */
+  bridgeRuntimeConfig: v.union(vBridgeRuntimeConfig, v.null()),
   /** The workspace to restore, unless the worker's disk already holds exactly this snapshot; `null` = start empty. */
   snapshot: v.union(vSnapshotForRestore, v.null()),
 });

@@ -986,6 +986,15 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         },
         {
           agentKey: string;
+          bridgeRuntimeConfig: {
+            appBaseUrlMapJson: string | null;
+            appKey: string | null;
+            baseUrl: string | null;
+            botIdentity: string | null;
+            serviceId: string | null;
+            serviceKey: string | null;
+            serviceKeySecretRef: string | null;
+          } | null;
           conversationId: string;
           conversationState: {
             contextHistory: Array<{
@@ -2299,6 +2308,15 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           },
           {
             agentKey: string;
+            bridgeRuntimeConfig: {
+              appBaseUrlMapJson: string | null;
+              appKey: string | null;
+              baseUrl: string | null;
+              botIdentity: string | null;
+              serviceId: string | null;
+              serviceKey: string | null;
+              serviceKeySecretRef: string | null;
+            } | null;
             conversationId: string;
             conversationState: {
               contextHistory: Array<{

@@ -1,4 +1,5 @@
 /** Looks agents up and stores their profiles; the only writer of `agents`. */
+import { bridgeUrlProblem } from "../../shared/bridge.js";
 import { agentFactoryError } from "../../shared/errors.js";
 import { MAX_IDENTIFIER_BYTES, MAX_METADATA_BYTES } from "../../shared/payload.js";
 import { internal } from "../_generated/api.js";
@@ -49,7 +50,7 @@ export async function saveAgent(ctx: MutationCtx, profile: Profile): Promise<str
   for (const secretRef of profile.secretsRef) requireIdentifier("secretsRef", secretRef);
   requireTextWithin("displayName", profile.displayName ?? "", MAX_IDENTIFIER_BYTES);
   requireTextWithin("botIdentity", profile.botIdentity ?? "", MAX_IDENTIFIER_BYTES);
-  requireTextWithin("bridgeConfig", JSON.stringify(profile.bridgeConfig ?? {}), MAX_METADATA_BYTES);
+  requireBridgeConfig(profile.bridgeConfig);
   requireQueuePolicy(profile.queuePolicy);
   const existing = await findAgent(ctx, profile.agentKey);
   const row = { ...profile, poolKey: existing?.poolKey ?? DEFAULT_POOL_KEY, updatedAt: Date.now() };
@@ -63,4 +64,12 @@ export async function saveAgent(ctx: MutationCtx, profile: Profile): Promise<str
     await ctx.scheduler.runAfter(0, internal.queue.internal.admitMore, fromTheStart);
   }
   return existing._id;
+}
+
+function requireBridgeConfig(config: Profile["bridgeConfig"]): void {
+  if (config === undefined) return;
+  requireTextWithin("bridgeConfig", JSON.stringify(config), MAX_METADATA_BYTES);
+  const problem = config.baseUrl === undefined ? null : bridgeUrlProblem(config.baseUrl);
+  if (problem === null) return;
+  throw agentFactoryError("invalid_argument", `bridgeConfig.baseUrl ${problem}.`, { argument: "bridgeConfig" });
 }

@@ -1,10 +1,10 @@
 /** Registered functions about agent profiles. */
 import { v } from "convex/values";
+import { vBridgeConfig } from "../../shared/bridge.js";
 import { vQueuePolicy } from "../../shared/queue-policy.js";
 import { vRequiredSecretRefs } from "../../shared/reports.js";
 import { mutation, query } from "../functions.js";
 import { findAgent, saveAgent } from "./profile.js";
-import { vBridgeConfig } from "./tables.js";
 
 export const configureAgent = mutation({
   args: {

@@ -1,16 +1,8 @@
 /** Agent profiles. */
 import { defineTable } from "convex/server";
 import { v } from "convex/values";
+import { vBridgeConfig } from "../../shared/bridge.js";
 import { vQueuePolicy } from "../../shared/queue-policy.js";
-
-export const vBridgeConfig = v.object({
-  enabled: v.boolean(),
-  baseUrl: v.optional(v.string()),
-  serviceId: v.optional(v.string()),
-  appKey: v.optional(v.string()),
-  serviceKeySecretRef: v.optional(v.string()),
-  appBaseUrlMapJsonSecretRef: v.optional(v.string()),
-});
 
 export const agentTables = {
   /**

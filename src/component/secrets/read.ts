@@ -1,27 +1,43 @@
-/** Opens stored secrets inside actions; plaintext never leaves the action that asked. */
+/** Opens stored secrets for the plain functions of this component; what is opened goes to the provider or to the worker that runs the turn. */
 import { agentFactoryError } from "../../shared/errors.js";
 import { internal } from "../_generated/api.js";
-import type { ActionCtx } from "../functions.js";
+import type { ActionCtx, QueryCtx } from "../functions.js";
 import { EnvelopeRejected, open, type Envelope } from "./envelope.js";
 import { requireEncryptionKey, tenantOfDeployment } from "./key.js";
 
 /** The provider's API token, under the name the public documents give it. */
 export const PROVIDER_TOKEN_REF = "fly.apiToken";
 
-/** @throws `secret_missing`, `secret_unreadable`, and what {@link requireEncryptionKey} throws. */
+type Sealed = { version: number; envelope: Envelope };
+
+/** For actions. @throws `secret_missing`, `secret_unreadable`, and what {@link requireEncryptionKey} throws. */
 export async function requireSecret(ctx: Pick<ActionCtx, "runQuery">, secretRef: string): Promise<string> {
-  const sealed: { version: number; envelope: Envelope } | null = await ctx.runQuery(
-    internal.secrets.internal.sealedSecret,
-    { secretRef },
-  );
+  const sealed: Sealed | null = await ctx.runQuery(internal.secrets.internal.sealedSecret, { secretRef });
   if (sealed === null) {
     throw agentFactoryError("secret_missing", `Secret "${secretRef}" is not stored. Store it with importSecret.`);
   }
+  return await openSealed(secretRef, sealed);
+}
+
+/**
+ * For queries and mutations: the value, or `null` when no such secret is stored. Reads one document.
+ *
+ * @throws `secret_unreadable`, and what {@link requireEncryptionKey} throws.
+ */
+export async function findSecret(ctx: QueryCtx, secretRef: string): Promise<string | null> {
+  const row = await ctx.db
+    .query("secrets")
+    .withIndex("by_secret_ref", (range) => range.eq("secretRef", secretRef))
+    .unique();
+  return row && (await openSealed(secretRef, row));
+}
+
+async function openSealed(secretRef: string, { version, envelope }: Sealed): Promise<string> {
   const { key, keyId } = await requireEncryptionKey();
   try {
-    return await open(sealed.envelope, {
+    return await open(envelope, {
       keys: { [keyId]: key },
-      context: { tenant: tenantOfDeployment(), ref: secretRef, version: sealed.version },
+      context: { tenant: tenantOfDeployment(), ref: secretRef, version },
     });
   } catch (error) {
     if (!(error instanceof EnvelopeRejected)) throw error;

@@ -15,7 +15,7 @@ export const vEnvelope = v.object({
 export const secretTables = {
   /**
    * One row per secret, holding its newest version only. Written by `importSecret`; opened by the reconcile action (the
-   * provider's token). Replaced in place, so it never grows.
+   * provider's token) and by hydration (what the agent may have). Replaced in place, so it never grows.
    */
   secrets: defineTable({
     secretRef: v.string(),

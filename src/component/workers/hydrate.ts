@@ -4,13 +4,15 @@ import type { Payload } from "../../shared/payload.js";
 import type { HydrationBundle, WorkerArgs } from "../../shared/worker-protocol.js";
 import { findAgent } from "../agents/profile.js";
 import { HYDRATION_WINDOW_CHARACTERS, HYDRATION_WINDOW_ENTRIES, readWindow } from "../conversations/transcript.js";
+import { fitWindow, HYDRATION_WINDOW_TOKENS } from "../conversations/window.js";
 import type { QueryCtx } from "../functions.js";
 import { requireHeldTurn } from "../queue/held.js";
 import { summaryText } from "../queue/summary.js";
 import { currentForRestore } from "../snapshots/current.js";
 import { requireWorker } from "./authenticate.js";
+import { bridgeOfAgent } from "./bridge.js";
 
-/** Everything the turn needs, in one call. @throws `worker_rejected`, `lease_lost` */
+/** Everything the turn needs, in one call. @throws `worker_rejected`, `lease_lost`, `agent_not_found`, `secret_unreadable` */
 export async function hydrateTurn(ctx: QueryCtx, args: WorkerArgs<"workerHydrationBundle">): Promise<HydrationBundle> {
   await requireWorker(ctx, args);
   const { lease, message } = await requireHeldTurn(ctx, args);
@@ -21,7 +23,7 @@ export async function hydrateTurn(ctx: QueryCtx, args: WorkerArgs<"workerHydrati
       `Agent "${message.agentKey}" was removed while its message was running.`,
     );
   }
-  const history = await readWindow(ctx, message.conversationId, {
+  const newest = await readWindow(ctx, message.conversationId, {
     entries: HYDRATION_WINDOW_ENTRIES,
     characters: HYDRATION_WINDOW_CHARACTERS,
     before: lease.generation,
@@ -37,9 +39,10 @@ export async function hydrateTurn(ctx: QueryCtx, args: WorkerArgs<"workerHydrati
     payload: await withDownloadUrls(ctx, message.payload),
     profile: { version: agent.version, displayName: agent.displayName ?? null },
     conversationState: {
-      contextHistory: [...history, ...told],
+      contextHistory: [...fitWindow(newest, HYDRATION_WINDOW_TOKENS), ...told],
       pendingToolCalls: [],
     },
+    bridgeRuntimeConfig: await bridgeOfAgent(ctx, agent),
     snapshot: await currentForRestore(ctx, message.conversationId),
   };
 }

@@ -152,6 +152,7 @@ export class FakeBackend {
         payload: this.payload(message),
         profile: { version: "1", displayName: null },
         conversationState: { contextHistory, pendingToolCalls: [] },
+        bridgeRuntimeConfig: null,
         snapshot: this.snapshot(conversationId),
       };
     },
