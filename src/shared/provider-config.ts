@@ -34,9 +34,14 @@ export const vScalingPolicy = v.object({
   isolation: vIsolation,
   /** Machines started by one reconcile at most. */
   spawnStep: v.number(),
-  /** An idle worker beyond `minWorkers` and `warmWorkers` is drained after this long. */
+  /**
+   * An idle worker beyond `minWorkers` and `warmWorkers` is drained after this long: one that cannot be suspended, or any when
+   * this is shorter than `suspendAfterMs`.
+   */
   idleTimeoutMs: v.number(),
+  /** An idle worker beyond `minWorkers` and `warmWorkers` is suspended after this long; its next message brings it back. */
   suspendAfterMs: v.number(),
+  /** A suspended worker that nobody needed for this long is destroyed. */
   retireAfterMs: v.number(),
   /** A machine that has not enrolled after this long is destroyed. */
   bootDeadlineMs: v.number(),
@@ -72,3 +77,6 @@ export const DEFAULT_SCALING_POLICY: ScalingPolicy = {
 
 /** Fly's smallest size that runs the worker with room for a small runtime. */
 export const DEFAULT_GUEST = { cpuKind: "shared", cpus: 1, memoryMb: 512 } as const;
+
+/** Fly suspends no machine with more; a larger one is drained when it is idle. */
+export const MAX_SUSPENDABLE_MEMORY_MB = 2_048;

@@ -18,6 +18,10 @@ const worker = (status: PlannedWorker["status"], statusSince: number): PlannedWo
   heartbeatExpiresAt: null,
   leaseDurationMs: 45_000,
   destroyAt: 0,
+  canSuspend: true,
+  wakeRequestedAt: null,
+  powerAttempts: 0,
+  powerAt: 0,
 });
 
 describe("failed boots", () => {

@@ -80,7 +80,8 @@ const ON_LOOKS: readonly ApiFault[] = [
 
 function faultsFor({ action }: ApiCall): readonly ApiFault[] {
   if (action === "create") return [...ANYWHERE, ...ON_CHANGES, ...ON_CREATES];
-  if (action === "destroy" || action === "stop") return [...ANYWHERE, ...ON_CHANGES];
+  if (action === "destroy" || action === "stop" || action === "suspend" || action === "start")
+    return [...ANYWHERE, ...ON_CHANGES];
   if (action === "get") return [...ANYWHERE, ...ON_LOOKS, { kind: "refuse", status: 404 }];
   return [...ANYWHERE, ...ON_LOOKS];
 }
@@ -124,7 +125,9 @@ describe("random work under random faults", () => {
   it.each(SEEDS)("seed %i: everybody is answered, nothing is left over", async (seed) => {
     const chance = new Chance(seed);
     const quick = { idleTimeoutMs: 20 * SECOND, leaseDurationMs: 15 * SECOND, bootDeadlineMs: MINUTE };
-    const pool = await startPool({ ...quick, drainDeadlineMs: 30 * SECOND, maxWorkers: 3 });
+    // Some pools suspend their idle workers, some drain them.
+    const rest = { suspendAfterMs: chance.pick([5, 12, 60]) * SECOND, retireAfterMs: chance.pick([40, 120]) * SECOND };
+    const pool = await startPool({ ...quick, ...rest, drainDeadlineMs: 30 * SECOND, maxWorkers: 3 });
     const { t, api, fleet } = pool;
     const stranger = api.add({ name: "somebody-elses" });
     const faultRate = chance.unit() * 0.4;

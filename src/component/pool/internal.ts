@@ -7,6 +7,7 @@ import { internal } from "../_generated/api.js";
 import { internalAction, internalMutation, internalQuery } from "../functions.js";
 import { recoverExpired, wakeDueLanes } from "../queue/recovery.js";
 import { moveWorker, recordMachine } from "../workers/fleet.js";
+import { keepAwake } from "../workers/suspension.js";
 import { reconcilePool } from "./reconcile.js";
 import { observe } from "./observe.js";
 import { commitPlan, finishRun } from "./run.js";
@@ -27,11 +28,16 @@ const vPlannedWorker = v.object({
   heartbeatExpiresAt: vNullableNumber,
   leaseDurationMs: v.number(),
   destroyAt: v.number(),
+  canSuspend: v.boolean(),
+  wakeRequestedAt: vNullableNumber,
+  powerAttempts: v.number(),
+  powerAt: v.number(),
 });
 
 const vMachineState = v.union(
   v.literal("booting"),
   v.literal("running"),
+  v.literal("suspended"),
   v.literal("halted"),
   v.literal("leaving"),
   v.literal("gone"),
@@ -59,6 +65,8 @@ const vProviderStep = v.union(
     state: v.union(vMachineState, v.null()),
     isYoung: v.boolean(),
   }),
+  v.object({ kind: v.literal("suspend"), workerId: v.string(), machineId: v.string(), home: v.string() }),
+  v.object({ kind: v.literal("resume"), workerId: v.string(), machineId: v.string(), home: v.string() }),
   v.object({ kind: v.literal("destroy_orphan"), machineId: v.string(), home: v.string() }),
 );
 
@@ -109,6 +117,26 @@ export const machineCreated = internalMutation({
   args: { workerId: v.string(), machineId: v.string(), region: v.string() },
   returns: v.boolean(),
   handler: async (ctx, { workerId, ...machine }) => await recordMachine(ctx, workerId, machine),
+});
+
+/** The provider will not freeze the worker's machine. */
+export const suspendRefused = internalMutation({
+  args: { workerId: v.string(), reason: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { workerId, reason }) => {
+    await keepAwake(ctx, workerId, reason);
+    return null;
+  },
+});
+
+/** The provider will not start the worker's machine again: whoever waits for it gets another one. */
+export const resumeRefused = internalMutation({
+  args: { workerId: v.string(), reason: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { workerId, reason }) => {
+    await moveWorker(ctx, workerId, "lost", reason);
+    return null;
+  },
 });
 
 /** The provider confirmed that the worker's machine is gone, or that it never came to be. */

@@ -15,10 +15,13 @@ export type ApiMachine = {
   /** When what was asked for is done; `Infinity` while nothing was. */
   stopsAt: number;
   destroyedAt: number;
+  /** When its memory has been put away; `Infinity` while nobody asked for it. */
+  suspendsAt: number;
 };
 
 export type ApiCall = { action: Action; at: number; app: string; machineId: string | null; query: URLSearchParams };
-export type Action = "list" | "create" | "get" | "stop" | "wait" | "destroy" | "volumes" | "delete_volume" | "other";
+export type Action =
+  "list" | "create" | "get" | "stop" | "suspend" | "start" | "wait" | "destroy" | "volumes" | "delete_volume" | "other";
 
 /** What happens to one call instead of what should. */
 export type ApiFault =
@@ -36,6 +39,8 @@ export type ApiFault =
   | { kind: "view"; change: (machine: Record<string, unknown>) => Record<string, unknown> };
 
 const BOOT_MS = 3_000;
+const SUSPEND_MS = 500;
+const RESUME_MS = 300;
 const DESTROY_MS = 300;
 const DESTROYED_VISIBLE_MS = 20_000;
 
@@ -72,6 +77,7 @@ export class MachinesApi {
       startsAt: now + BOOT_MS,
       stopsAt: Infinity,
       destroyedAt: Infinity,
+      suspendsAt: Infinity,
       ...change,
     };
     this.machines.set(machine.id, machine);
@@ -137,6 +143,16 @@ export class MachinesApi {
         if (state !== "started") return answer(412, { error: `machine is ${state}` });
         machine.stopsAt = Date.now() + this.exitMs(machine);
         return answer(200, { ok: true });
+      case "suspend":
+        if (state !== "started") return answer(412, { error: `machine is ${state}` });
+        machine.suspendsAt = Date.now() + SUSPEND_MS;
+        return answer(200, { ok: true });
+      case "start":
+        if (state === "started") return answer(200, { previous_state: state });
+        if (state !== "suspended" && state !== "stopped") return answer(412, { error: `machine is ${state}` });
+        machine.startsAt = Date.now() + (state === "suspended" ? RESUME_MS : BOOT_MS);
+        machine.stopsAt = machine.suspendsAt = Infinity;
+        return answer(200, { previous_state: state });
       case "wait":
         return state === "stopped" || isDestroyed
           ? answer(200, { ok: true })
@@ -182,10 +198,11 @@ export class MachinesApi {
 }
 
 /** What the API would call it at that time. */
-export function stateOf({ startsAt, stopsAt, destroyedAt }: ApiMachine, at = Date.now()): string {
+export function stateOf({ startsAt, stopsAt, suspendsAt, destroyedAt }: ApiMachine, at = Date.now()): string {
   if (at >= destroyedAt) return "destroyed";
   if (destroyedAt !== Infinity && at >= destroyedAt - DESTROY_MS) return "destroying";
   if (at >= stopsAt) return "stopped";
+  if (suspendsAt !== Infinity) return at >= suspendsAt ? "suspended" : "suspending";
   if (at < startsAt) return "created";
   return stopsAt === Infinity ? "started" : "stopping";
 }
@@ -207,7 +224,7 @@ function actionOf(method: string, kind: string, machineId: string | null, verb: 
   if (kind === "volumes") return method === "DELETE" ? "delete_volume" : "volumes";
   if (kind !== "machines") return "other";
   if (machineId === null) return method === "POST" ? "create" : "list";
-  if (verb === "stop" || verb === "wait") return verb;
+  if (verb === "stop" || verb === "wait" || verb === "suspend" || verb === "start") return verb;
   if (verb !== null) return "other";
   return method === "DELETE" ? "destroy" : "get";
 }

@@ -93,5 +93,9 @@ function plannedWorker({ worker, load, heartbeatExpiresAt }: LiveWorker): Planne
     heartbeatExpiresAt,
     leaseDurationMs: worker.leaseDurationMs,
     destroyAt: worker.destroyAt ?? 0,
+    canSuspend: worker.cannotSuspend !== true,
+    wakeRequestedAt: worker.wakeRequestedAt ?? null,
+    powerAttempts: worker.powerAttempts ?? 0,
+    powerAt: worker.powerAt ?? 0,
   };
 }

@@ -1,6 +1,7 @@
 /** Carries plans out as rows and a healthy provider would, without either. */
 import { scopeOf } from "../../shared/scope.js";
 import { plan } from "./plan.js";
+import { isSilent } from "./repair.js";
 import { ISOLATIONS, machineOf, workerWith } from "./plan.test-kit.js";
 import type { PlanAction, PlanInput, PlannedWorker, WaitingLane } from "./situation.js";
 
@@ -9,10 +10,13 @@ export function withIntents(input: PlanInput, actions: PlanAction[], nextId: () 
   const { now, policy } = input;
   const workers = new Map(input.workers.map((worker) => [worker.workerId, worker]));
   const sentAway = new Set<string>();
-  const change = (workerId: string, fields: Partial<PlannedWorker>) => {
+  const known = (workerId: string) => {
     const worker = workers.get(workerId);
     if (worker === undefined) throw new Error(`The plan is about worker ${workerId}, which is not there.`);
-    workers.set(workerId, { ...worker, ...fields });
+    return worker;
+  };
+  const change = (workerId: string, fields: Partial<PlannedWorker>) => {
+    workers.set(workerId, { ...known(workerId), ...fields });
   };
   for (const action of actions) {
     switch (action.kind) {
@@ -33,8 +37,33 @@ export function withIntents(input: PlanInput, actions: PlanAction[], nextId: () 
       case "adopt":
         change(action.workerId, { machineId: action.machineId });
         break;
-      case "drain":
-        change(action.workerId, { status: "draining", statusSince: now });
+      case "drain": {
+        if (known(action.workerId).status === "suspended") {
+          change(action.workerId, { status: "stopping", statusSince: now, destroyAt: now + 15_000 });
+        } else {
+          change(action.workerId, { status: "draining", statusSince: now });
+        }
+        break;
+      }
+      case "suspend": {
+        const { status, powerAttempts } = known(action.workerId);
+        const since = status === "suspended" ? {} : { status: "suspended" as const, statusSince: now };
+        change(action.workerId, { ...since, ...askedAgain(powerAttempts, now) });
+        break;
+      }
+      case "resume": {
+        const { wakeRequestedAt, powerAttempts } = known(action.workerId);
+        const asked = askedAgain(wakeRequestedAt === null ? 0 : powerAttempts, now);
+        change(action.workerId, { ...asked, wakeRequestedAt: wakeRequestedAt ?? now });
+        break;
+      }
+      case "keep_awake":
+        change(action.workerId, {
+          status: "active",
+          statusSince: now,
+          canSuspend: false,
+          heartbeatExpiresAt: now + 45_000,
+        });
         break;
       case "fence": {
         const { machineId } = action;
@@ -56,6 +85,11 @@ export function withIntents(input: PlanInput, actions: PlanAction[], nextId: () 
   return { ...input, workers: [...workers.values()], machines };
 }
 
+/** Fields of a worker whose machine was just asked to freeze or start, ever less often. */
+function askedAgain(powerAttempts: number, now: number): Partial<PlannedWorker> {
+  return { powerAttempts: powerAttempts + 1, powerAt: now + Math.min(60_000, 5_000 * 2 ** powerAttempts) };
+}
+
 /**
  * Carries plans out as a healthy provider and healthy workers would, `seconds` at a time, until nothing is left to do:
  * asked-for machines boot and enroll, drained workers leave, what is destroyed goes, messages run at once.
@@ -71,7 +105,10 @@ export function settle(
   const served = new Set<string>();
   for (let rounds = 1; rounds <= maxRounds; rounds++) {
     const actions = plan(input);
-    const isAtRest = input.waiting.length === 0 && input.workers.every(({ status }) => status === "active");
+    const isAtRest =
+      input.waiting.length === 0 &&
+      input.workers.every(({ status }) => status === "active" || status === "suspended") &&
+      !input.workers.some((worker) => isSilent(worker, input.now));
     if (actions.length === 0 && isAtRest) {
       return { input, rounds, served };
     }
@@ -106,7 +143,9 @@ export function settle(
       ({ name, machineId }) =>
         !destroyed.has(machineId) && !input.workers.some(({ machineName }) => machineName === name),
     );
-    const known = workers.filter(({ machineId }) => machineId !== null).map((worker) => machineOf(worker));
+    const known = workers
+      .filter(({ machineId }) => machineId !== null)
+      .map((worker) => machineOf(worker, { state: worker.status === "suspended" ? "suspended" : "running" }));
     input = { ...input, now, workers, waiting, machines: [...known, ...strangers] };
   }
   return null;
@@ -121,6 +160,13 @@ function live(worker: PlannedWorker, now: number): PlannedWorker {
       return { ...worker, machineId, heartbeatExpiresAt, status: "active", statusSince: now, lastActiveAt: now };
     case "active":
       return { ...worker, machineId, heartbeatExpiresAt, load: 0 };
+    case "suspended":
+      if (worker.wakeRequestedAt === null) return { ...worker, machineId };
+      return {
+        ...worker,
+        ...{ machineId, heartbeatExpiresAt, status: "active", statusSince: now, lastActiveAt: now },
+        ...{ wakeRequestedAt: null, powerAttempts: 0, powerAt: 0 },
+      };
     case "draining":
       return { ...worker, machineId, heartbeatExpiresAt, load: 0, status: "stopping", statusSince: now };
     default:

@@ -32,6 +32,10 @@ export function workerWith(change: Partial<PlannedWorker> & { workerId: string }
     heartbeatExpiresAt: NOW + 40_000,
     leaseDurationMs: DEFAULT_SCALING_POLICY.leaseDurationMs,
     destroyAt: 0,
+    canSuspend: false,
+    wakeRequestedAt: null,
+    powerAttempts: 0,
+    powerAt: 0,
     ...change,
   };
 }
@@ -80,7 +84,15 @@ const arbitraryPolicy = fc
   })
   .map(({ above, ...policy }) => policyWith({ ...policy, maxWorkers: policy.minWorkers + above }));
 
-const arbitraryState = fc.constantFrom("booting", "running", "halted", "leaving", "gone", "unknown" as const);
+const arbitraryState = fc.constantFrom(
+  "booting",
+  "running",
+  "suspended",
+  "halted",
+  "leaving",
+  "gone",
+  "unknown" as const,
+);
 
 const arbitraryWorker = fc.record({
   status: fc.constantFrom("starting", "active", "active", "draining", "stopping", "suspended" as const),
@@ -96,6 +108,10 @@ const arbitraryWorker = fc.record({
   idle: fc.nat(10 * MINUTE),
   heartbeatLeft: fc.integer({ min: -2 * MINUTE, max: 45_000 }),
   destroyIn: fc.integer({ min: -MINUTE, max: MINUTE }),
+  canSuspend: fc.boolean(),
+  isWokenFor: fc.option(fc.nat(4 * MINUTE)),
+  powerAttempts: fc.nat(4),
+  powerIn: fc.integer({ min: -MINUTE, max: MINUTE }),
 });
 type WorkerSeed = typeof arbitraryWorker extends fc.Arbitrary<infer Seed> ? Seed : never;
 
@@ -107,7 +123,7 @@ function workerFromSeed(seed: WorkerSeed, index: number): PlannedWorker {
   return workerWith({
     workerId,
     status,
-    machineId: seed.wasSeen ? `machine-${workerId}` : null,
+    machineId: seed.wasSeen || status === "suspended" ? `machine-${workerId}` : null,
     home: seed.isFormerHome ? FORMER_HOME : HOME,
     scope: status === "starting" || seed.lane === null ? null : scopeOf(seed.isolation, laneOf(seed.lane)),
     isolation: seed.isolation,
@@ -118,6 +134,10 @@ function workerFromSeed(seed: WorkerSeed, index: number): PlannedWorker {
     lastActiveAt: NOW - Math.min(seed.age, seed.idle),
     heartbeatExpiresAt: status === "starting" ? null : NOW + seed.heartbeatLeft,
     destroyAt: status === "stopping" ? NOW + seed.destroyIn : 0,
+    canSuspend: seed.canSuspend,
+    wakeRequestedAt: status === "suspended" && seed.isWokenFor !== null ? NOW - seed.isWokenFor : null,
+    powerAttempts: status === "suspended" ? seed.powerAttempts : 0,
+    powerAt: status === "suspended" ? NOW + seed.powerIn : 0,
   });
 }
 

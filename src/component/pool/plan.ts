@@ -3,20 +3,37 @@
  *
  * Level-triggered: it looks at the whole state and never at what happened before, so a lost step is simply planned again.
  */
-import { assignDemand, drains, idleSince, spawns } from "./demand.js";
+import { assignDemand, isAsleep, isAvailable, resumes, spawns } from "./demand.js";
+import { evictions, rests, restsAt } from "./idle.js";
 import { isDown, isSilent, missedBeatAt, orphans, ORPHAN_GRACE_MS, repair } from "./repair.js";
 import { SILENCE_GRACE_MS, SPAWN_GRACE_MS, VANISHED_MS } from "./repair.js";
 import type { PlanAction, PlanInput, PlannedWorker, SeenMachine } from "./situation.js";
 
+/** A pool whose workers all sleep is looked at this often: a machine that woke up by itself costs cents until then. */
+const SLEEPERS_INTERVAL_MS = 10 * 60_000;
 /** A machine that was asked for and has not been seen yet is looked for again this soon. */
 export const LOOK_AGAIN_MS = 10_000;
 
 export function plan(input: PlanInput): PlanAction[] {
   const { repairs, usable, ...places } = consider(input);
   const demand = assignDemand(usable, input);
-  const spawned = spawns(demand, usable, places.room, input);
-  const drained = drains(demand, usable, { ...places, spawned: spawned.length }, input);
-  return [...repairs, ...spawned, ...drained, ...orphans(input)];
+  const evicted = evictions(demand, usable, places, input);
+  const going = workersOf(evicted);
+  const woken = resumes(demand, usable, going, input);
+  const wokenIds = workersOf(woken);
+  const up = usable.filter((worker) => isAvailable(worker) || wokenIds.has(worker.workerId));
+  const spawned = spawns(demand, up, places.room, input);
+  const rested = rests(demand, usable, going, woken.length + spawned.length, input);
+  // Whoever is wanted, or must go, is not frozen first.
+  const isOverruled = (action: PlanAction) =>
+    (action.kind === "suspend" || action.kind === "keep_awake") &&
+    (wokenIds.has(action.workerId) || going.has(action.workerId));
+  const repaired = repairs.filter((action) => !isOverruled(action));
+  return [...repaired, ...woken, ...spawned, ...evicted, ...rested, ...orphans(input)];
+}
+
+function workersOf(actions: PlanAction[]): Set<string> {
+  return new Set(actions.flatMap((action) => ("workerId" in action ? [action.workerId] : [])));
 }
 
 /** True while messages wait for a place in a pool that has none: the next idle worker must then make way at once. */
@@ -24,6 +41,9 @@ export function isFull(input: PlanInput): boolean {
   const { usable, room } = consider(input);
   return assignDemand(usable, input).uncovered > room;
 }
+
+/** Repairs after which the worker is there as before. */
+const STAYS: ReadonlySet<PlanAction["kind"]> = new Set(["adopt", "suspend", "resume", "keep_awake"]);
 
 /** Repairs, and what is left to serve messages with: what is being repaired takes no work, but still exists and counts. */
 function consider(input: PlanInput) {
@@ -33,13 +53,21 @@ function consider(input: PlanInput) {
   });
   const isGoing = ({ worker, action }: (typeof settled)[number]) =>
     action?.kind !== "forget" &&
-    (worker.status === "draining" || worker.status === "stopping" || action?.kind === "fence");
+    (worker.status === "draining" ||
+      worker.status === "stopping" ||
+      action?.kind === "fence" ||
+      action?.kind === "drain");
   const remaining = settled.filter(({ action }) => action?.kind !== "forget").length;
   return {
     repairs: settled.flatMap(({ action }) => action ?? []),
     usable: settled
-      .filter(({ worker, action }) => (action === null || action.kind === "adopt") && !isSilent(worker, input.now))
-      .map(({ worker }) => worker),
+      .filter(({ worker, action }) => (action === null || STAYS.has(action.kind)) && !isSilent(worker, input.now))
+      .map(({ worker, action }) => ({
+        ...worker,
+        // What is learned of a machine now may be acted upon at once, and only what runs can be frozen.
+        machineId: action?.kind === "adopt" ? action.machineId : worker.machineId,
+        canSuspend: worker.canSuspend && byName.get(worker.machineName)?.state === "running",
+      })),
     /** Places that are free. */
     room: Math.max(0, input.policy.maxWorkers - remaining),
     /** Workers above the limit. */
@@ -64,7 +92,8 @@ export function nextDeadline(input: PlanInput): number | null {
   const byName = machinesByName(machines);
   const deadlines = workers.flatMap((worker) => workerDeadlines(worker, byName.get(worker.machineName) ?? null, input));
   if (input.spawnHeldUntil !== null) deadlines.push(input.spawnHeldUntil);
-  if (workers.length > 0) deadlines.push(now + policy.reconcileIntervalMs);
+  const isQuiet = workers.every(isAsleep);
+  if (workers.length > 0) deadlines.push(now + (isQuiet ? SLEEPERS_INTERVAL_MS : policy.reconcileIntervalMs));
   const names = new Set(workers.map(({ machineName }) => machineName));
   for (const { name, state, createdAt } of machines) {
     if (names.has(name) || state === "gone") continue;
@@ -76,7 +105,8 @@ export function nextDeadline(input: PlanInput): number | null {
   return ahead.length === 0 ? null : Math.min(...ahead);
 }
 
-function workerDeadlines(worker: PlannedWorker, machine: SeenMachine | null, { now, policy }: PlanInput): number[] {
+function workerDeadlines(worker: PlannedWorker, machine: SeenMachine | null, input: PlanInput): number[] {
+  const { now, policy } = input;
   const deadlines: number[] = [];
   const isStillAppearing = worker.machineId === null && now < worker.statusSince + VANISHED_MS;
   if (isStillAppearing) deadlines.push(now + LOOK_AGAIN_MS);
@@ -92,13 +122,16 @@ function workerDeadlines(worker: PlannedWorker, machine: SeenMachine | null, { n
       deadlines.push(isStillAppearing && machine === null ? worker.statusSince + VANISHED_MS : worker.destroyAt);
       break;
     case "active":
-      if (worker.load === 0) deadlines.push(idleSince(worker) + policy.idleTimeoutMs);
+      if (worker.load === 0) deadlines.push(restsAt(worker, input));
       break;
     case "suspended":
+      deadlines.push(worker.powerAt, worker.statusSince + policy.retireAfterMs);
+      if (worker.wakeRequestedAt !== null) deadlines.push(worker.wakeRequestedAt + policy.bootDeadlineMs);
+      break;
     case "stopped":
   }
   const { heartbeatExpiresAt } = worker;
-  if (heartbeatExpiresAt !== null && worker.status !== "stopping") {
+  if (heartbeatExpiresAt !== null && worker.status !== "stopping" && worker.status !== "suspended") {
     deadlines.push(heartbeatExpiresAt, heartbeatExpiresAt + SILENCE_GRACE_MS);
     if (machine !== null && isDown(machine.state)) deadlines.push(missedBeatAt(worker));
   }

@@ -71,7 +71,7 @@ describe("a reconcile with nothing to do", () => {
   });
 
   it("looks at an empty pool too, so that what nobody remembers is found", async () => {
-    const { t, api, fleet } = await startPool();
+    const { t, api, fleet } = await startPool({ retireAfterMs: 10 * MINUTE });
     await enqueue(t, "c");
     await fleet.run(MINUTE);
     const [lost] = api.live();

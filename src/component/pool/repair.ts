@@ -16,9 +16,13 @@ export const SILENCE_GRACE_MS = 30_000;
 /** More orphans than this at once are a sign that something else is wrong: they go slowly, and can be seen going. */
 export const MAX_ORPHANS_PER_RUN = 5;
 
+/** A machine that does not freeze when it is asked to this often is not going to. */
+const SUSPEND_ATTEMPTS = 3;
+
 /** `null` when the worker is as it should be. */
 export function repair(worker: PlannedWorker, machine: SeenMachine | null, input: PlanInput): PlanAction | null {
   if (worker.status === "stopping") return dismantle(worker, machine, input);
+  if (worker.status === "suspended") return tendSuspended(worker, machine, input);
   const reason = reasonToFence(worker, machine, input);
   const { workerId } = worker;
   const machineId = worker.machineId ?? machine?.machineId ?? null;
@@ -40,6 +44,33 @@ function dismantle(worker: PlannedWorker, machine: SeenMachine | null, { now, un
   if (now < worker.destroyAt) return null;
   const reason = "It has stopped working and its machine must go.";
   return { kind: "destroy" as const, workerId, machineId, state: machine?.state ?? null, reason };
+}
+
+/** What sleeps is cheap, but not free, and must be there when it is wanted. */
+function tendSuspended(worker: PlannedWorker, machine: SeenMachine | null, { now, policy }: PlanInput) {
+  const { workerId, wakeRequestedAt } = worker;
+  const machineId = worker.machineId ?? machine?.machineId ?? null;
+  const state = machine?.state ?? null;
+  const fence = (reason: string) => ({ kind: "fence" as const, workerId, machineId, state, reason });
+  if (machineId === null) return fence("No machine of it is known.");
+  // Frozen is not ended: a machine that has ended holds nothing that a start would bring back.
+  if (state === "halted" || state === "leaving" || state === "gone") return fence("Its machine ended while it slept.");
+  const isDue = now >= worker.powerAt;
+  if (wakeRequestedAt !== null) {
+    if (now - wakeRequestedAt >= policy.bootDeadlineMs) {
+      return fence(`It did not come back within ${seconds(policy.bootDeadlineMs)}.`);
+    }
+    const isDown = state === null || state === "suspended";
+    const reason = "It is wanted, and has not come back yet.";
+    return isDue && isDown ? { kind: "resume" as const, workerId, machineId, reason } : null;
+  }
+  if (now - worker.statusSince >= policy.retireAfterMs) {
+    return { kind: "drain" as const, workerId, reason: `It slept for ${seconds(policy.retireAfterMs)}.` };
+  }
+  if (!isDue || state !== "running") return null;
+  const reason = "Its machine still runs.";
+  if (worker.powerAttempts >= SUSPEND_ATTEMPTS) return { kind: "keep_awake" as const, workerId, reason };
+  return { kind: "suspend" as const, workerId, machineId, reason };
 }
 
 function reasonToFence(worker: PlannedWorker, machine: SeenMachine | null, input: PlanInput): string | null {
@@ -88,9 +119,12 @@ export function orphans({ now, workers, machines }: PlanInput): PlanAction[] {
     });
 }
 
-/** A worker that lapsed takes no more work until it is heard of again, and what it held is somebody else's by then. */
-export function isSilent({ heartbeatExpiresAt }: PlannedWorker, now: number): boolean {
-  return heartbeatExpiresAt !== null && now >= heartbeatExpiresAt;
+/**
+ * A worker that lapsed takes no more work until it is heard of again, and what it held is somebody else's by then. One that
+ * sleeps is not expected to say anything.
+ */
+export function isSilent({ status, heartbeatExpiresAt }: PlannedWorker, now: number): boolean {
+  return status !== "suspended" && heartbeatExpiresAt !== null && now >= heartbeatExpiresAt;
 }
 
 /** Three beats fit into a lease, so when half of it is left unrenewed one was missed. */
@@ -99,7 +133,7 @@ export function missedBeatAt({ heartbeatExpiresAt, leaseDurationMs }: PlannedWor
 }
 
 export function isDown(state: MachineState): boolean {
-  return state === "halted" || state === "leaving" || state === "gone";
+  return state === "suspended" || state === "halted" || state === "leaving" || state === "gone";
 }
 
 export function seconds(ms: number): string {

@@ -6,12 +6,13 @@
  */
 import type { Infer } from "convex/values";
 import { backoffMs, DEFAULT_BACKOFF, unitFromText, type BackoffPolicy } from "../../shared/backoff.js";
-import type { ProviderConfig } from "../../shared/provider-config.js";
+import { DEFAULT_GUEST, MAX_SUSPENDABLE_MEMORY_MB, type ProviderConfig } from "../../shared/provider-config.js";
 import { internal } from "../_generated/api.js";
 import type { MutationCtx } from "../functions.js";
 import type { MachineState } from "../providers/provider.js";
 import { requestCapacity, settleRequest } from "../queue/capacity.js";
 import { moveWorker, readLiveWorker, recordDestroy, recordMachine, recordSpawn } from "../workers/fleet.js";
+import { keepAwake, recordResume, recordSuspend } from "../workers/suspension.js";
 import type { BootFailures } from "./boot.js";
 import { deadlineOfRunning, findRun, type Observation } from "./observe.js";
 import { plan } from "./plan.js";
@@ -26,6 +27,9 @@ export const RUN_DEADLINE_MS = 2 * 60_000;
  * that a message may be waiting for.
  */
 const DESTROY_BACKOFF: BackoffPolicy = { baseMs: 4_000, factor: 2, capMs: 60_000, jitter: 0.1 };
+
+/** A machine that is asked to freeze, or to start again, does so within a second or two. */
+const POWER_BACKOFF: BackoffPolicy = { baseMs: 5_000, factor: 2, capMs: 60_000, jitter: 0.1 };
 
 /** Identities for workers the plan may ask for, minted where there is true randomness. */
 export type SpawnTicket = { workerId: string; credentialHash: string };
@@ -46,6 +50,7 @@ export type ProviderStep =
       /** A provider that does not know the machine may simply not know it yet. */
       isYoung: boolean;
     }
+  | { kind: "suspend" | "resume"; workerId: string; machineId: string; home: string }
   | { kind: "destroy_orphan"; machineId: string; home: string };
 
 export type CommittedPlan = { generation: number; steps: ProviderStep[]; drained: number };
@@ -142,6 +147,18 @@ async function applyAction(ctx: MutationCtx, action: PlanAction, scene: Scene): 
       return null;
     case "drain":
       await moveWorker(ctx, workerId, "drain_requested", reason);
+      // Who sleeps has nothing to finish, and would have to be woken to be told so.
+      if (planned.status !== "suspended" || planned.machineId === null) return null;
+      return await applyDestroy(ctx, planned, planned.machineId, "suspended", scene);
+    case "suspend": {
+      await recordSuspend(ctx, workerId, { reason, retryAfterMs: waitsFor(POWER_BACKOFF, workerId) });
+      return { kind: "suspend", workerId, machineId: action.machineId, home: planned.home };
+    }
+    case "resume":
+      await recordResume(ctx, workerId, { retryAfterMs: waitsFor(POWER_BACKOFF, workerId) });
+      return { kind: "resume", workerId, machineId: action.machineId, home: planned.home };
+    case "keep_awake":
+      await keepAwake(ctx, workerId, reason);
       return null;
     case "forget":
       await moveWorker(ctx, workerId, "gone", reason);
@@ -160,6 +177,7 @@ async function isAsPlanned(ctx: MutationCtx, action: PlanAction, planned: Planne
   const fresh = await readLiveWorker(ctx, planned.workerId);
   if (fresh === null || fresh.worker.status !== planned.status) return false;
   if (action.kind === "drain") return fresh.load === 0;
+  if (action.kind === "suspend") return fresh.load === 0 && fresh.worker.wakeRequestedAt === undefined;
   if (action.kind === "fence") return fresh.heartbeatExpiresAt === planned.heartbeatExpiresAt;
   if (action.kind === "forget") return fresh.worker.machineId === undefined;
   return true;
@@ -175,7 +193,17 @@ async function applySpawn(ctx: MutationCtx, statusReason: string, scene: Scene):
   const { kind: providerKind, appName, image } = providerConfig;
   const { leaseDurationMs, runTimeoutMs } = observation.policy;
   const machine = { machineName, providerKind, appName, image };
-  const intent = { ...ticket, ...machine, poolKey, generation, statusReason, leaseDurationMs, runTimeoutMs };
+  const cannotSuspend = (providerConfig.guest ?? DEFAULT_GUEST).memoryMb > MAX_SUSPENDABLE_MEMORY_MB;
+  const intent = {
+    ...ticket,
+    ...machine,
+    poolKey,
+    generation,
+    statusReason,
+    leaseDurationMs,
+    runTimeoutMs,
+    ...(cannotSuspend ? { cannotSuspend } : {}),
+  };
   await recordSpawn(ctx, intent, observation.policy);
   return { kind: "create", workerId: ticket.workerId, machineName };
 }
@@ -187,9 +215,13 @@ async function applyDestroy(
   state: MachineState | null,
   { now }: Scene,
 ): Promise<ProviderStep> {
-  const retryAfterMs = (attempt: number) => backoffMs(DESTROY_BACKOFF, attempt, unitFromText(`${workerId}${attempt}`));
+  const retryAfterMs = waitsFor(DESTROY_BACKOFF, workerId);
   const attempt = await recordDestroy(ctx, workerId, { machineId, retryAfterMs });
   return { kind: "destroy", workerId, machineId, home, attempt, state, isYoung: now - createdAt < VANISHED_MS };
+}
+
+function waitsFor(policy: BackoffPolicy, workerId: string): (attempt: number) => number {
+  return (attempt) => backoffMs(policy, attempt, unitFromText(`${workerId}${attempt}`));
 }
 
 export type Problem = { kind: string; message: string };

@@ -24,6 +24,13 @@ export type PlannedWorker = {
   leaseDurationMs: number;
   /** Its machine's end is not asked for (again) before this time; 0 when it never was. */
   destroyAt: number;
+  /** Its machine can be frozen, as far as is known. */
+  canSuspend: boolean;
+  /** Since when a suspended worker is wanted back; `null` while it is not. */
+  wakeRequestedAt: number | null;
+  /** How often its machine was asked to freeze, or to start again, and the time before which it is not asked again. */
+  powerAttempts: number;
+  powerAt: number;
 };
 
 /** A conversation whose head may run now and has no lease. */
@@ -50,7 +57,13 @@ export type PlanInput = {
 export type PlanAction =
   | { kind: "spawn"; reason: string }
   | { kind: "adopt"; workerId: string; machineId: string; region: string; reason: string }
+  /** Lets it finish and leave; a suspended one has nothing to finish, and its machine goes at once. */
   | { kind: "drain"; workerId: string; reason: string }
+  /** Takes it off the list of who may claim, and freezes its machine. */
+  | { kind: "suspend"; workerId: string; machineId: string; reason: string }
+  | { kind: "resume"; workerId: string; machineId: string; reason: string }
+  /** Its machine does not freeze: it works on, and goes when it has been idle for too long. */
+  | { kind: "keep_awake"; workerId: string; reason: string }
   /** Takes its leases away for good, and destroys its machine if one was seen. */
   | { kind: "fence"; workerId: string; machineId: string | null; state: MachineState | null; reason: string }
   /** Stops, destroys and confirms. `state` is the machine's as listed, `null` when it was not. */

@@ -48,6 +48,8 @@ function scripted(script: Script): { provider: Provider; calls: string[] } {
     createMachine: async ({ region }) => await next("createMachine", region, machine({ region })),
     listMachines: async () => await next("listMachines", "", []),
     getMachine: async (id) => await next("getMachine", id, null),
+    suspendMachine: async () => await next("suspendMachine", "", undefined),
+    startMachine: async () => await next("startMachine", "", undefined),
     stopMachine: async () => await next("stopMachine", "", undefined),
     waitUntilStopped: async () => await next("waitUntilStopped", "", true),
     destroyMachine: async () => await next("destroyMachine", "", undefined),

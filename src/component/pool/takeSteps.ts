@@ -2,11 +2,13 @@
 import type { ProviderConfig } from "../../shared/provider-config.js";
 import { internal } from "../_generated/api.js";
 import type { ActionCtx } from "../functions.js";
+import type { Provider } from "../providers/provider.js";
 import { hasMetadata, machineSpec, ownershipMetadata, type Ownership } from "./machines.js";
 import { homeOf } from "./homes.js";
 import { describeProblem } from "./problem.js";
 import type { Providers } from "./providers.js";
 import type { Problem, ProviderStep } from "./run.js";
+import { resumeMachine, suspendMachine } from "./power.js";
 import { createMachine, destroyMachine, pause } from "./steps.js";
 
 /**
@@ -48,7 +50,7 @@ export async function takeSteps(ctx: ActionCtx, steps: ProviderStep[], context: 
       if (problem === null) defects.push(error);
       else outcome.problem = problem;
       // A machine that cannot be made will not be made a second later; one that does not go has its own patience.
-      if (step.kind === "create") outcome.backOff = true;
+      if (step.kind === "create" || step.kind === "resume") outcome.backOff = true;
       ctx.log.warn("pool.step_failed", { step: step.kind, kind: problem?.kind ?? "internal_error" });
     }
   };
@@ -85,6 +87,15 @@ async function takeStep(
       }
       return;
     }
+    case "suspend": {
+      if (isLate || (await suspendMachine(await providers.at(step.home), step.machineId))) return;
+      const reason = "The provider does not suspend this machine.";
+      await ctx.runMutation(internal.pool.internal.suspendRefused, { workerId: step.workerId, reason });
+      return;
+    }
+    case "resume":
+      if (!isLate) await takeResume(ctx, step, await providers.at(step.home), deadline);
+      return;
     case "destroy_orphan": {
       if (isLate) return;
       const provider = await providers.at(step.home);
@@ -93,6 +104,26 @@ async function takeStep(
       if (machine === null || !hasMetadata(machine.metadata, ownershipMetadata(ownership))) return;
       await provider.destroyMachine(step.machineId);
       outcome.terminated += 1;
+    }
+  }
+}
+
+async function takeResume(
+  ctx: ActionCtx,
+  { workerId, machineId }: Extract<ProviderStep, { workerId: string; machineId: string }>,
+  provider: Provider,
+  deadline: number,
+): Promise<void> {
+  const outcome = await resumeMachine(provider, machineId, deadline);
+  switch (outcome.kind) {
+    case "started":
+      return;
+    case "gone":
+      await ctx.runMutation(internal.pool.internal.machineGone, { workerId, reason: "Its machine is gone." });
+      return;
+    case "refused": {
+      const reason = `Its machine cannot be started again: ${outcome.error.message}`;
+      await ctx.runMutation(internal.pool.internal.resumeRefused, { workerId, reason });
     }
   }
 }

@@ -13,10 +13,10 @@ export type ObservedMachine = {
 };
 
 /**
- * `booting`: on its way up. `running`. `halted`: its process is not running and will not start by itself. `leaving`: being
+ * `booting`: on its way up. `running`. `suspended`: frozen with its memory, goes on where it was when it is started. `halted`: its process is not running and will not start by itself. `leaving`: being
  * destroyed. `gone`. `unknown`: anything else, counted as if it ran, since nobody has proven otherwise.
  */
-export type MachineState = "booting" | "running" | "halted" | "leaving" | "gone" | "unknown";
+export type MachineState = "booting" | "running" | "suspended" | "halted" | "leaving" | "gone" | "unknown";
 
 export type MachineSpec = {
   /** Unique among the app's live machines: the key that makes a repeated create harmless. */
@@ -42,6 +42,10 @@ export interface Provider {
   getMachine(machineId: string): Promise<ObservedMachine | null>;
   /** Asks the process to end; resolves before it has. */
   stopMachine(machineId: string, options: { timeoutSeconds: number }): Promise<void>;
+  /** Freezes it, memory and all; resolves before it is. Not every machine can be. */
+  suspendMachine(machineId: string): Promise<void>;
+  /** Starts it again: a suspended one goes on where it was. Resolves before it runs. */
+  startMachine(machineId: string): Promise<void>;
   /** True once it is halted or gone, false when `timeoutSeconds` (1–60) were not enough. */
   waitUntilStopped(machineId: string, timeoutSeconds: number): Promise<boolean>;
   /** Whatever its state; a machine that is gone already is not an error. */

@@ -22,10 +22,13 @@ export function workerRejected() {
   );
 }
 
-/** Statuses in which a worker may still finish what it holds. */
-const WORKING: readonly WorkerStatus[] = ["active", "draining"];
+/**
+ * Statuses in which a worker may still finish what it holds. A suspended one holds nothing; it is heard so that one that
+ * was not frozen after all, or has just been thawed, is not told to exit.
+ */
+const WORKING: readonly WorkerStatus[] = ["active", "draining", "suspended"];
 /** Statuses in which it may still ask what to do. */
-const REACHABLE: readonly WorkerStatus[] = ["active", "draining", "stopping", "stopped"];
+const REACHABLE: readonly WorkerStatus[] = [...WORKING, "stopping", "stopped"];
 
 /** @throws `worker_rejected` */
 export async function requireWorker(ctx: QueryCtx, credentials: WorkerCredentials): Promise<Doc<"workers">> {

@@ -23,7 +23,7 @@ export type SpawnIntent = Pick<
   | "credentialHash"
   | "leaseDurationMs"
   | "runTimeoutMs"
-> & { statusReason: string };
+> & { statusReason: string; cannotSuspend?: boolean };
 
 /** Written before the provider is asked, so that a machine can never exist without a row that knows it. */
 export async function recordSpawn(ctx: MutationCtx, intent: SpawnIntent, policy: ScalingPolicy): Promise<void> {
@@ -68,7 +68,7 @@ export async function recordDestroy(
 
 /**
  * Moves a worker on. A worker that is lost, has left or is gone loses its leases in the same transaction, so that its
- * messages do not wait for its heartbeat to expire.
+ * messages do not wait for its heartbeat to expire; one that is suspended holds none, and is nobody to wait for either.
  */
 export async function moveWorker(
   ctx: MutationCtx,
@@ -78,7 +78,7 @@ export async function moveWorker(
 ): Promise<boolean> {
   const worker = await findWorker(ctx, workerId);
   if (worker === null || !(await transition(ctx, worker, event, reason))) return false;
-  if (event === "lost" || event === "drained" || event === "gone") {
+  if (event === "suspended" || event === "lost" || event === "drained" || event === "gone") {
     await expireHolder(ctx, workerId);
     const { more } = await recoverWorkerLeases(ctx, workerId);
     // With leases left the holder stays, expired, and the sweep finishes the job.

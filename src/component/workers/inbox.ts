@@ -1,5 +1,6 @@
 /** The reactive query a worker subscribes to: whether there is work, whether to go, which leases it still holds. */
 import type { Inbox, WorkerArgs } from "../../shared/worker-protocol.js";
+import type { Doc } from "../_generated/dataModel.js";
 import type { QueryCtx } from "../functions.js";
 import { findCandidates } from "../queue/claim.js";
 import { leasesOfWorker } from "../queue/leases.js";
@@ -11,8 +12,10 @@ import { requireReachableWorker } from "./authenticate.js";
  */
 export async function readInbox(ctx: QueryCtx, args: WorkerArgs<"workerInbox">): Promise<Inbox> {
   const worker = await requireReachableWorker(ctx, args);
-  const state = worker.status === "active" ? "run" : worker.status === "draining" ? "drain" : "stop";
-  if (state === "stop") return { state, work: null, leaseIds: [] };
+  const state = inboxState(worker);
+  // A suspended worker is shown nothing until it is wanted: what it is shown then is what its next claim wakes it for.
+  const isAsleep = worker.status === "suspended" && worker.wakeRequestedAt === undefined;
+  if (state === "stop" || isAsleep) return { state, work: null, leaseIds: [] };
   const leases = await leasesOfWorker(ctx, worker.workerId, worker.capacity);
   const leaseIds = leases.map((lease) => lease._id);
   if (state === "drain" || !args.wantsWork || leases.length >= worker.capacity) return { state, work: null, leaseIds };
@@ -23,5 +26,13 @@ export async function readInbox(ctx: QueryCtx, args: WorkerArgs<"workerInbox">):
   });
   // The generation makes the ticket of a conversation's next message differ from that of its last one.
   const work = candidates.map((lane) => `${lane._id}/${lane.generation}/${lane.rank}`).join(" ");
-  return { state, work: work === "" ? null : work, leaseIds };
+  if (work === "") return { state, work: null, leaseIds };
+  // A claim that came too late, when the worker was just being suspended, has spent the ticket without this.
+  const ticket = worker.wakeRequestedAt === undefined ? work : `${work} after ${worker.wakeRequestedAt}`;
+  return { state, work: ticket, leaseIds };
+}
+
+function inboxState({ status }: Doc<"workers">): Inbox["state"] {
+  if (status === "active" || status === "suspended") return "run";
+  return status === "draining" ? "drain" : "stop";
 }

@@ -6,13 +6,13 @@ import { findWorker } from "./authenticate.js";
 import { LIVE_STATUSES, nextWorkerStatus, transition, WORKER_TRANSITIONS, type WorkerEvent } from "./lifecycle.js";
 
 const STATUSES: WorkerStatus[] = ["starting", "active", "suspended", "draining", "stopping", "stopped"];
-const EVENTS: WorkerEvent[] = ["enrolled", "drain_requested", "drained", "lost", "gone"];
+const EVENTS: WorkerEvent[] = ["enrolled", "suspended", "resumed", "drain_requested", "drained", "lost", "gone"];
 
 /** Written out a second time on purpose: a change of the table must be a change of mind. */
 const EXPECTED: Record<WorkerStatus, Partial<Record<WorkerEvent, WorkerStatus>>> = {
   starting: { enrolled: "active", drain_requested: "stopping", lost: "stopping", gone: "stopped" },
-  active: { drain_requested: "draining", drained: "stopping", lost: "stopping" },
-  suspended: { drain_requested: "stopping", lost: "stopping" },
+  active: { suspended: "suspended", drain_requested: "draining", drained: "stopping", lost: "stopping" },
+  suspended: { resumed: "active", drain_requested: "stopping", drained: "stopping", lost: "stopping", gone: "stopped" },
   draining: { drained: "stopping", lost: "stopping" },
   stopping: { drained: "stopping", gone: "stopped" },
   stopped: {},

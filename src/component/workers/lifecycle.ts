@@ -3,16 +3,17 @@ import type { WorkerStatus } from "../../shared/views.js";
 import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx } from "../functions.js";
 
-export type WorkerEvent = "enrolled" | "drain_requested" | "drained" | "lost" | "gone";
+export type WorkerEvent = "enrolled" | "suspended" | "resumed" | "drain_requested" | "drained" | "lost" | "gone";
 
 /**
- * `starting`: a machine is wanted or boots. `active`: it may claim. `suspended`: frozen, holds nothing. `draining`: it
+ * `starting`: a machine is wanted or boots. `active`: it may claim. `suspended`: frozen or about to be, holds nothing
+ * and may claim nothing until it is wanted again. `draining`: it
  * finishes, claims nothing more. `stopping`: its machine must go. `stopped`: the provider confirmed that it is gone.
  */
 export const WORKER_TRANSITIONS: Record<WorkerStatus, Partial<Record<WorkerEvent, WorkerStatus>>> = {
   starting: { enrolled: "active", drain_requested: "stopping", lost: "stopping", gone: "stopped" },
-  active: { drain_requested: "draining", drained: "stopping", lost: "stopping" },
-  suspended: { drain_requested: "stopping", lost: "stopping" },
+  active: { suspended: "suspended", drain_requested: "draining", drained: "stopping", lost: "stopping" },
+  suspended: { resumed: "active", drain_requested: "stopping", drained: "stopping", lost: "stopping", gone: "stopped" },
   draining: { drained: "stopping", lost: "stopping" },
   stopping: { drained: "stopping", gone: "stopped" },
   stopped: {},

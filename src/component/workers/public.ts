@@ -15,6 +15,7 @@ import { enroll, rotateToken } from "./enroll.js";
 import { moveWorker } from "./fleet.js";
 import { hydrateTurn } from "./hydrate.js";
 import { readInbox } from "./inbox.js";
+import { wakeIfWanted } from "./suspension.js";
 import { addTurnEntries, claimTurn, completeWorkerTurn, failWorkerTurn, releaseWorkerTurn } from "./turn.js";
 
 const { workerEnroll, workerRotateToken, workerInbox, workerClaim, workerHeartbeat } = WORKER_PROTOCOL;
@@ -47,7 +48,10 @@ export const heartbeat = mutation({
   args: workerHeartbeat.args,
   returns: workerHeartbeat.returns,
   handler: async (ctx, args) => {
-    const { workerId } = await requireWorker(ctx, args);
+    const worker = await requireWorker(ctx, args);
+    const { workerId, status } = await wakeIfWanted(ctx, worker);
+    // It just woke up, and everything it might have thought to hold is lost; or it is to sleep, and holds nothing.
+    if (worker.status === "suspended") return status === "suspended";
     if (await beat(ctx, workerId)) return true;
     // First what it has lost goes back, for a revived holder hides its dead leases from the sweep over expired ones.
     const { more } = await recoverWorkerLeases(ctx, workerId);
@@ -111,7 +115,10 @@ export const appendConversationMessages = mutation({
 export const getWorkerControlState = query({
   args: WORKER_PROTOCOL.workerControlState.args,
   returns: WORKER_PROTOCOL.workerControlState.returns,
-  handler: async (ctx, args) => ({ shouldStop: (await requireReachableWorker(ctx, args)).status !== "active" }),
+  handler: async (ctx, args) => {
+    const { status } = await requireReachableWorker(ctx, args);
+    return { shouldStop: status !== "active" && status !== "suspended" };
+  },
 });
 
 export const prepareDataSnapshotUpload = mutation({

@@ -41,6 +41,13 @@ export const workerTables = {
     createdAt: v.number(),
     lastActiveAt: v.number(),
     stoppedAt: v.optional(v.number()),
+    /** Its machine is not of a kind that can be suspended, or the provider has refused to. */
+    cannotSuspend: v.optional(v.boolean()),
+    /** Since when a suspended worker is wanted back; its own next call makes it active. */
+    wakeRequestedAt: v.optional(v.number()),
+    /** How often the provider was asked to suspend it, or to start it again, and when it may be asked once more. */
+    powerAttempts: v.optional(v.number()),
+    powerAt: v.optional(v.number()),
     /** How often its machine's end was asked for, and when it may be asked for again. */
     destroyAttempts: v.optional(v.number()),
     destroyAt: v.optional(v.number()),

@@ -15,13 +15,14 @@ import { requireHeldTurn } from "../queue/held.js";
 import { releaseTurn } from "../queue/release.js";
 import { commitCheckpoint } from "../snapshots/current.js";
 import { requireWorker } from "./authenticate.js";
+import { wakeIfWanted } from "./suspension.js";
 
 /** A batch of tool results; with entries of the largest size still far inside what one transaction may write. */
 const MAX_ENTRIES_PER_CALL = 32;
 
 /** @throws `worker_rejected` */
 export async function claimTurn(ctx: MutationCtx, args: WorkerArgs<"workerClaim">): Promise<Claim | null> {
-  const worker = await requireWorker(ctx, args);
+  const worker = await wakeIfWanted(ctx, await requireWorker(ctx, args));
   if (worker.status !== "active") return null;
   const claimed = await claimNext(
     ctx,

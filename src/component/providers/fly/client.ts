@@ -147,6 +147,14 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
       }, undefined);
     },
 
+    async suspendMachine(machineId) {
+      await call({ method: "POST", path: `${machinePath(machineId)}/suspend` });
+    },
+
+    async startMachine(machineId) {
+      await call({ method: "POST", path: `${machinePath(machineId)}/start` });
+    },
+
     async waitUntilStopped(machineId, timeoutSeconds) {
       try {
         await call({

@@ -15,7 +15,7 @@ const STATES: ReadonlyMap<string, MachineState> = new Map([
   ["started", "running"],
   ["stopping", "running"],
   ["suspending", "running"],
-  ["suspended", "halted"],
+  ["suspended", "suspended"],
   ["stopped", "halted"],
   ["failed", "halted"],
   ["launch_failed", "halted"],

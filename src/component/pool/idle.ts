@@ -1,0 +1,87 @@
+/** The part of the plan about workers that have nothing to do: who makes way, who is put to sleep, who goes. */
+import { isAsleep, isAvailable, spares, type Demand } from "./demand.js";
+import { seconds } from "./repair.js";
+import type { PlanAction, PlanInput, PlannedWorker } from "./situation.js";
+
+/** What there is of places: free ones, workers above the limit, and places about to become free. */
+type Places = { room: number; surplus: number; leaving: number };
+
+const isIdle = ({ status, load }: PlannedWorker) => status === "active" && load === 0;
+
+/**
+ * Idle workers that must go now: the pool is full and others wait for their place, or it is larger than it may be. Those that
+ * have been idle longest go first, and so do those that sleep.
+ */
+export function evictions(
+  demand: Demand,
+  usable: PlannedWorker[],
+  { room, surplus, leaving }: Places,
+  { policy }: PlanInput,
+): PlanAction[] {
+  const idle = usable
+    .filter((worker) => isIdle(worker) || isAsleep(worker))
+    .sort((left, right) => left.lastActiveAt - right.lastActiveAt);
+  const blocked = Math.max(0, demand.uncovered - room);
+  // Places that are about to become free count, or every run would push out one more.
+  const toFree = Math.max(0, surplus + Math.min(blocked, policy.spawnStep) - leaving);
+  const isWanted = ({ workerId }: PlannedWorker) => demand.wanted.has(workerId);
+  const evicted = idle.filter((worker) => !isWanted(worker)).slice(0, toFree);
+  // Above its limit the pool shrinks even if a message is for the worker that is free: another one serves it next.
+  const surplusLeft = Math.max(0, surplus - leaving - evicted.length);
+  evicted.push(...idle.filter(isWanted).slice(0, surplusLeft));
+  return evicted.map(({ workerId }): PlanAction => {
+    return { kind: "drain", workerId, reason: "It is idle and its place is needed." };
+  });
+}
+
+/** When an idle worker has been so for long enough, and what happens to it then. */
+function restOf({ canSuspend, machineId }: PlannedWorker, { policy }: PlanInput) {
+  const { suspendAfterMs, idleTimeoutMs } = policy;
+  const sleeps = canSuspend && machineId !== null && suspendAfterMs <= idleTimeoutMs;
+  return sleeps ? { afterMs: suspendAfterMs, machineId } : { afterMs: idleTimeoutMs, machineId: null };
+}
+
+export function restsAt(worker: PlannedWorker, input: PlanInput): number {
+  return idleSince(worker) + restOf(worker, input).afterMs;
+}
+
+/**
+ * Idle workers are put to sleep, or drained where they cannot be, beyond those that the policy wants to be up.
+ *
+ * @param coming workers that were just asked for
+ */
+export function rests(
+  demand: Demand,
+  usable: PlannedWorker[],
+  going: Set<string>,
+  coming: number,
+  input: PlanInput,
+): PlanAction[] {
+  const { now, policy } = input;
+  const staying = usable.filter((worker) => isAvailable(worker) && !going.has(worker.workerId));
+  let beyondMinimum = staying.length + coming - policy.minWorkers;
+  const reserve = new Set(spares(staying, demand, input).map(({ workerId }) => workerId));
+  const actions: PlanAction[] = [];
+  const idle = staying.filter(isIdle).sort((left, right) => left.lastActiveAt - right.lastActiveAt);
+  for (const worker of idle) {
+    const { workerId } = worker;
+    if (demand.wanted.has(workerId) || beyondMinimum <= 0) continue;
+    const { afterMs, machineId } = restOf(worker, input);
+    const idleFor = now - idleSince(worker);
+    if (idleFor < afterMs) continue;
+    if (reserve.has(workerId)) {
+      if (reserve.size <= policy.warmWorkers) continue;
+      reserve.delete(workerId);
+    }
+    beyondMinimum -= 1;
+    const reason = `It was idle for ${seconds(idleFor)}.`;
+    actions.push(
+      machineId === null ? { kind: "drain", workerId, reason } : { kind: "suspend", workerId, machineId, reason },
+    );
+  }
+  return actions;
+}
+
+function idleSince({ lastActiveAt, statusSince }: PlannedWorker): number {
+  return Math.max(lastActiveAt, statusSince);
+}
