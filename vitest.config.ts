@@ -22,12 +22,12 @@ const packageSources = [
 const systemTests = ["test/e2e/**/*.test.ts", "test/faults/**/*.test.ts"];
 const neverTests = ["**/node_modules/**", "**/dist/**", "**/.next/**"];
 
-/** A project of tests; convex-test is inlined because `import.meta.glob` exists only in what Vite has transformed. */
+/** A project of tests; convex-test and the component within ours are inlined because `import.meta.glob` exists only in what Vite has transformed. */
 function project(test: NonNullable<TestProjectInlineConfiguration["test"]>): TestProjectInlineConfiguration {
   return {
     extends: true,
     resolve: { alias: packageSources },
-    test: { exclude: neverTests, server: { deps: { inline: ["convex-test"] } }, ...test },
+    test: { exclude: neverTests, server: { deps: { inline: ["convex-test", "@convex-dev/batch-worker"] } }, ...test },
   };
 }
 

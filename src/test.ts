@@ -1,5 +1,6 @@
 /// <reference types="vite/client" />
 /** Helpers for an app's own tests with convex-test: the component registered, and a worker without a machine. */
+import { register as registerBatchWorker } from "@convex-dev/batch-worker/test";
 import type { TestConvex } from "convex-test";
 import { componentsGeneric, type GenericSchema, type SchemaDefinition } from "convex/server";
 import type { internal } from "./component/_generated/api.js";
@@ -13,9 +14,10 @@ const modules = import.meta.glob("./component/**/*.ts");
 
 type Test = TestConvex<SchemaDefinition<GenericSchema, boolean>>;
 
-/** Registers the component; `name` is the one `app.use` gives it. */
+/** Registers the component with the one it uses itself; `name` is the one `app.use` gives it. */
 export function register(t: Test, name = "agentFactory"): void {
   t.registerComponent(name, schema, modules);
+  registerBatchWorker(t, `${name}/batchWorker`);
 }
 
 export type TestWorkerOptions = {

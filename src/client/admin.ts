@@ -1,6 +1,7 @@
 /** The administrator's audience: configuration, the queue, the fleet. */
 import { v } from "convex/values";
 import type { ComponentApi } from "../component/_generated/component.js";
+import { runtimeProfileFields } from "../shared/agent-profile.js";
 import { vBridgeConfig } from "../shared/bridge.js";
 import { vMessageStatus, vPayload } from "../shared/payload.js";
 import { vProviderConfig, vScalingPolicy } from "../shared/provider-config.js";
@@ -20,6 +21,7 @@ import {
 import {
   vBindingView,
   vJobView,
+  vQueueHealth,
   vPoolHealth,
   vQueueItemView,
   vQueueStats,
@@ -56,6 +58,7 @@ export function adminApi({ lib }: ComponentApi, authenticate: Authenticate) {
         displayName: v.optional(v.string()),
         secretsRef: v.array(v.string()),
         queuePolicy: v.optional(vQueuePolicy),
+        ...runtimeProfileFields,
         botIdentity: v.optional(v.string()),
         bridgeConfig: v.optional(vBridgeConfig),
         enabled: v.boolean(),
@@ -88,6 +91,11 @@ export function adminApi({ lib }: ComponentApi, authenticate: Authenticate) {
       args: {},
       returns: vQueueStats,
       handler: async (ctx) => await ctx.runQuery(lib.queueStats, {}),
+    }),
+    queueHealth: admin.query("queueHealth")({
+      args: {},
+      returns: vQueueHealth,
+      handler: async (ctx) => await ctx.runQuery(lib.queueHealth, {}),
     }),
     agentQueueStats: ofAgent.query("agentQueueStats")({
       args: {},

@@ -1,4 +1,5 @@
 /** The component's definition: its name and the environment an app binds to it with `app.use(agentFactory, { env })`. */
+import batchWorker from "@convex-dev/batch-worker/convex.config.js";
 import { defineComponent } from "convex/server";
 import { v } from "convex/values";
 
@@ -15,4 +16,8 @@ const component = defineComponent("agentFactory", {
     AGENT_FACTORY_LOG_LEVEL: v.optional(v.string()),
   },
 });
+
+/** Runs the queue's sweep, see `queue/sweeper.ts`. Its own log says something only when it had to restart a loop. */
+component.use(batchWorker, { env: { LOG_LEVEL: "WARN" } });
+
 export default component;

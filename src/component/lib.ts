@@ -35,6 +35,7 @@ export {
   enqueue,
   hasQueuedJobsForConversation,
   listJobsByStatus,
+  queueHealth,
   queueStats,
   redrive,
   releaseStuckJobs,

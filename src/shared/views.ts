@@ -167,6 +167,20 @@ export const vQueueStats = v.object({
 });
 export type QueueStats = Infer<typeof vQueueStats>;
 
+/**
+ * `idle`: nothing is overdue. `working`: something is, and is being dealt with. `wedged`: something has been for minutes;
+ * the log says why, and `recoverQueue` starts the loop anew.
+ */
+export const vSweepState = v.union(v.literal("idle"), v.literal("working"), v.literal("wedged"));
+
+export const vQueueHealth = v.object({
+  /** Of the loop that takes back what dead workers hold and wakes what was put off. */
+  sweep: vSweepState,
+  /** Since when the oldest thing it should have dealt with waits, ms. */
+  overdueSince: vNullableNumber,
+});
+export type QueueHealth = Infer<typeof vQueueHealth>;
+
 export const vPoolHealth = v.object({
   poolKey: v.string(),
   /** What the last reconcile could not do, if anything, with what to do about it. */

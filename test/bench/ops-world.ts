@@ -189,7 +189,7 @@ function readRun(run: JSONValue): { generation: number; spawned: Set<string> } {
   return { generation, spawned: new Set(spawned) };
 }
 
-function withoutUndefined(row: Record<string, JSONValue | undefined>): Record<string, JSONValue> {
+export function withoutUndefined(row: Record<string, JSONValue | undefined>): Record<string, JSONValue> {
   const entries = Object.entries(row).filter((entry): entry is [string, JSONValue] => entry[1] !== undefined);
   return Object.fromEntries(entries);
 }

@@ -63,6 +63,7 @@ import type * as queue_claim from "../queue/claim.js";
 import type * as queue_complete from "../queue/complete.js";
 import type * as queue_counters from "../queue/counters.js";
 import type * as queue_deadLetters from "../queue/deadLetters.js";
+import type * as queue_deadlines from "../queue/deadlines.js";
 import type * as queue_ending from "../queue/ending.js";
 import type * as queue_enqueue from "../queue/enqueue.js";
 import type * as queue_fail from "../queue/fail.js";
@@ -83,6 +84,8 @@ import type * as queue_release from "../queue/release.js";
 import type * as queue_retention from "../queue/retention.js";
 import type * as queue_slots from "../queue/slots.js";
 import type * as queue_summary from "../queue/summary.js";
+import type * as queue_sweep from "../queue/sweep.js";
+import type * as queue_sweeper from "../queue/sweeper.js";
 import type * as queue_tables from "../queue/tables.js";
 import type * as queue_throughput from "../queue/throughput.js";
 import type * as queue_wake from "../queue/wake.js";
@@ -177,6 +180,7 @@ const fullApi: ApiFromModules<{
   "queue/complete": typeof queue_complete;
   "queue/counters": typeof queue_counters;
   "queue/deadLetters": typeof queue_deadLetters;
+  "queue/deadlines": typeof queue_deadlines;
   "queue/ending": typeof queue_ending;
   "queue/enqueue": typeof queue_enqueue;
   "queue/fail": typeof queue_fail;
@@ -197,6 +201,8 @@ const fullApi: ApiFromModules<{
   "queue/retention": typeof queue_retention;
   "queue/slots": typeof queue_slots;
   "queue/summary": typeof queue_summary;
+  "queue/sweep": typeof queue_sweep;
+  "queue/sweeper": typeof queue_sweeper;
   "queue/tables": typeof queue_tables;
   "queue/throughput": typeof queue_throughput;
   "queue/wake": typeof queue_wake;
@@ -255,4 +261,6 @@ export const internal: FilterApi<
   FunctionReference<any, "internal">
 > = anyApi as any;
 
-export const components = componentsGeneric() as unknown as {};
+export const components = componentsGeneric() as unknown as {
+  batchWorker: import("@convex-dev/batch-worker/_generated/component.js").ComponentApi<"batchWorker">;
+};

@@ -1469,6 +1469,13 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         } | null,
         Name
       >;
+      queueHealth: FunctionReference<
+        "query",
+        "internal",
+        {},
+        { overdueSince: number | null; sweep: "idle" | "working" | "wedged" },
+        Name
+      >;
       queueStats: FunctionReference<
         "query",
         "internal",
@@ -2021,6 +2028,13 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               | "canceled"
               | "dropped";
           }>,
+          Name
+        >;
+        queueHealth: FunctionReference<
+          "query",
+          "internal",
+          {},
+          { overdueSince: number | null; sweep: "idle" | "working" | "wedged" },
           Name
         >;
         queueStats: FunctionReference<

@@ -3,9 +3,9 @@ import { v } from "convex/values";
 import { vProviderConfig, vScalingPolicy } from "../../shared/provider-config.js";
 import { vIsolation, vScope } from "../../shared/scope.js";
 import { vNullableNumber, vNullableString, vWorkerStatus } from "../../shared/views.js";
-import { internal } from "../_generated/api.js";
 import { internalAction, internalMutation, internalQuery } from "../functions.js";
-import { recoverExpired, wakeDueLanes } from "../queue/recovery.js";
+import { sweepOnce } from "../queue/sweep.js";
+import { wakeSweeper } from "../queue/sweeper.js";
 import { moveWorker, recordMachine } from "../workers/fleet.js";
 import { keepAwake } from "../workers/suspension.js";
 import { reconcilePool } from "./reconcile.js";
@@ -93,10 +93,8 @@ export const sweep = internalMutation({
   args: { poolKey: v.string() },
   returns: v.null(),
   handler: async (ctx, { poolKey }) => {
-    const moreToWake = await wakeDueLanes(ctx, poolKey);
-    const { more: moreToRecover } = await recoverExpired(ctx, poolKey);
-    if (moreToWake) await ctx.scheduler.runAfter(0, internal.queue.internal.wakeLanes, { poolKey });
-    if (moreToRecover) await ctx.scheduler.runAfter(0, internal.queue.internal.recoverMore, { poolKey });
+    const { more } = await sweepOnce(ctx, poolKey);
+    if (more) await wakeSweeper(ctx, poolKey);
     return null;
   },
 });

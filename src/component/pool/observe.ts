@@ -2,7 +2,8 @@
 import { DEFAULT_SCALING_POLICY, type ProviderConfig, type ScalingPolicy } from "../../shared/provider-config.js";
 import type { Doc } from "../_generated/dataModel.js";
 import type { QueryCtx } from "../functions.js";
-import { isSweepDue, readReadyLanes } from "../queue/ready.js";
+import { overdueSince } from "../queue/deadlines.js";
+import { readReadyLanes } from "../queue/ready.js";
 import { readLiveWorkers, type LiveWorker } from "../workers/fleet.js";
 import { spawnsHeldUntil, standingFailures, type BootFailures } from "./boot.js";
 import { homeOf } from "./homes.js";
@@ -70,7 +71,7 @@ export async function observe(ctx: QueryCtx, poolKey: string): Promise<Observati
       agentKey,
       consumerUserId: consumerUserId ?? null,
     })),
-    sweepDue: await isSweepDue(ctx, poolKey, now),
+    sweepDue: (await overdueSince(ctx, poolKey, now)) !== null,
     runDeadlineAt: deadlineOfRunning(run, now),
     runGeneration: run?.generation ?? 0,
   };

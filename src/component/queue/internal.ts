@@ -1,4 +1,5 @@
 /** Queries and background mutations of the queue that only this component calls. */
+import { defineBatchWorkerValidators } from "@convex-dev/batch-worker";
 import { v } from "convex/values";
 import { vScope } from "../../shared/scope.js";
 import { internal } from "../_generated/api.js";
@@ -7,7 +8,9 @@ import { vFailureOutcome } from "../../shared/worker-protocol.js";
 import { admitWaiting } from "./admission.js";
 import { findCandidates } from "./claim.js";
 import { resumeLanes } from "./pause.js";
-import { recoverExpired, recoverLease as recoverOneLease, wakeDueLanes } from "./recovery.js";
+import { recoverLease as recoverOneLease, wakeDueLanes } from "./recovery.js";
+import { nextSweep as findNextSweep, sweepOnce as sweepOneBatch } from "./sweep.js";
+import { poolOfSweeper } from "./sweeper.js";
 
 /** A query of its own, so that claim can run it on a snapshot without read dependencies. */
 export const claimCandidates = internalQuery({
@@ -65,13 +68,25 @@ export const admitMore = internalMutation({
   },
 });
 
-/** Continues a recovery that did not fit into one batch. */
-export const recoverMore = internalMutation({
-  args: { poolKey: v.string() },
-  returns: v.null(),
+const { vQueryArgs, vQueryReturns, vMutationArgs, vMutationReturns } = defineBatchWorkerValidators({
+  batch: { poolKey: v.string() },
+  // Rows that were swept leave the ranges the sweep reads, so it always starts at their front.
+  cursor: v.null(),
+});
+
+/** The sweep's loop asks it what to do next. */
+export const nextSweep = internalQuery({
+  args: vQueryArgs,
+  returns: vQueryReturns,
+  handler: async (ctx, { name }) => await findNextSweep(ctx, poolOfSweeper(name)),
+});
+
+/** One batch of the sweep's loop, which goes on until nothing is due. */
+export const sweepOnce = internalMutation({
+  args: vMutationArgs,
+  returns: vMutationReturns,
   handler: async (ctx, { poolKey }) => {
-    const { more } = await recoverExpired(ctx, poolKey);
-    if (more) await ctx.scheduler.runAfter(0, internal.queue.internal.recoverMore, { poolKey });
+    await sweepOneBatch(ctx, poolKey);
     return null;
   },
 });

@@ -2,6 +2,7 @@
 import { agentFactoryError } from "../../shared/errors.js";
 import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
+import { wakeSweeper } from "./sweeper.js";
 
 export async function findHolder(ctx: QueryCtx, workerId: string): Promise<Doc<"leaseHolders"> | null> {
   return await ctx.db
@@ -51,6 +52,7 @@ export async function addHolder(
     expiresAt: now + leaseDurationMs,
     leaseDurationMs,
   });
+  await wakeSweeper(ctx, poolKey);
 }
 
 /**

@@ -2,18 +2,19 @@
 import { v } from "convex/values";
 import { vMessageStatus, vPayload } from "../../shared/payload.js";
 import { vCancellation, vRecoveryReport, vRedrive } from "../../shared/reports.js";
-import { vJobView, vQueueStats } from "../../shared/views.js";
-import { internal } from "../_generated/api.js";
+import { vJobView, vQueueHealth, vQueueStats } from "../../shared/views.js";
 import { DEFAULT_POOL_KEY } from "../agents/profile.js";
 import { mutation, query } from "../functions.js";
 import { boundedLimit } from "../validation.js";
 import { cancelMessage as cancelOneMessage, requireMessage } from "./cancel.js";
 import { readAgentStats, readPoolStats } from "./counters.js";
 import { redriveMessage } from "./deadLetters.js";
+import { overdueSince } from "./deadlines.js";
 import { enqueueMessage } from "./enqueue.js";
 import { findHead } from "./head.js";
 import { listMessagesByStatus } from "./messages.js";
-import { recoverExpired } from "./recovery.js";
+import { sweepOnce, sweepState } from "./sweep.js";
+import { restartSweeper } from "./sweeper.js";
 
 const DEFAULT_LIST = 50;
 const MAX_LIST = 200;
@@ -99,8 +100,19 @@ export const listJobsByStatus = query({
   },
 });
 
+/** Whether the queue's own clock is kept; see {@link vQueueHealth}. */
+export const queueHealth = query({
+  args: {},
+  returns: vQueueHealth,
+  handler: async (ctx) => {
+    const now = Date.now();
+    const since = await overdueSince(ctx, DEFAULT_POOL_KEY, now);
+    return { sweep: sweepState(since, now), overdueSince: since };
+  },
+});
+
 /**
- * Takes back what dead workers hold, one batch now and the rest in the background.
+ * Takes back what dead workers hold, one batch now and the rest in the background, whose loop it starts anew.
  *
  * `requeued` messages will run again; `unlocked` counts the conversations that could go on, dead letters included.
  */
@@ -108,8 +120,8 @@ export const releaseStuckJobs = mutation({
   args: {},
   returns: vRecoveryReport,
   handler: async (ctx) => {
-    const { requeued, deadLettered, more } = await recoverExpired(ctx, DEFAULT_POOL_KEY);
-    if (more) await ctx.scheduler.runAfter(0, internal.queue.internal.recoverMore, { poolKey: DEFAULT_POOL_KEY });
+    const { requeued, deadLettered } = await sweepOnce(ctx, DEFAULT_POOL_KEY);
+    await restartSweeper(ctx, DEFAULT_POOL_KEY);
     return { requeued, unlocked: requeued + deadLettered };
   },
 });
