@@ -90,8 +90,9 @@ export class Cloud implements Provider {
   async startMachine(machineId: string): Promise<void> {
     await this.call("machine_start", machineId);
     const machine = this.require(machineId);
+    if (machine.state === "started" || machine.state === "starting") return;
     if (machine.state !== "suspended" && machine.state !== "stopped") {
-      throw new ProviderError("rejected", `A machine that is ${machine.state} cannot be started.`, failure(412));
+      throw new ProviderError("busy", `A machine that is ${machine.state} cannot be started yet.`, failure(412));
     }
     const wasFrozen = machine.state === "suspended";
     this.enter(machine, "starting");

@@ -36,14 +36,13 @@ export async function simulateOriginal(trace: Trace, seed: number): Promise<Meas
   for (let at = CRON_MS; at < trace.endsAt; at += CRON_MS) time.at(EPOCH_MS + at, () => pool.list());
   await time.run(EPOCH_MS + trace.endsAt);
   pool.cloud.close();
-  const { waits, met } = pool;
-  return { meter: pool.cloud.meter, waits, met, providerCalls: pool.cloud.calls, lifetimeMs: pool.cloud.lifetimeMs };
+  const { waits } = pool;
+  return { meter: pool.cloud.meter, waits, met: {}, providerCalls: pool.cloud.calls, lifetimeMs: pool.cloud.lifetimeMs };
 }
 
 class OriginalPool {
   readonly cloud: Cloud;
   readonly waits: number[] = [];
-  readonly met: Record<string, number> = {};
   private readonly conversations = new Map<string, Conversation>();
   private nextCreateAt = 0;
 
@@ -63,7 +62,6 @@ class OriginalPool {
     const conversation = this.conversations.get(conversationId) ?? fresh();
     this.conversations.set(conversationId, conversation);
     conversation.waiting.push(message);
-    count(this.met, conversation.state);
     this.list();
     if (conversation.state === "none") void this.create(conversationId, conversation);
     if (conversation.state === "idle") this.takeNext(conversationId, conversation);
@@ -98,17 +96,17 @@ class OriginalPool {
     if (conversation === undefined) throw new Error(`No conversation has a machine for ${conversationId}.`);
     conversation.state = "idle";
     conversation.idleSince = this.time.now;
-    this.takeNext(conversationId, conversation);
+    if (this.takeNext(conversationId, conversation)) return;
     const { idleSince } = conversation;
-    if (conversation.state !== "idle") return;
     this.time.after(IDLE_MS, () => {
       if (conversation.state === "idle" && conversation.idleSince === idleSince) void this.destroy(conversation);
     });
   }
 
-  private takeNext(conversationId: string, conversation: Conversation): void {
+  /** False when nothing waits. */
+  private takeNext(conversationId: string, conversation: Conversation): boolean {
     const message = conversation.waiting.shift();
-    if (message === undefined) return;
+    if (message === undefined) return false;
     conversation.state = "busy";
     const restore = conversation.isWarm ? 0 : this.draws.ms(DURATIONS.restore);
     conversation.isWarm = true;
@@ -116,6 +114,7 @@ class OriginalPool {
       this.waits.push(this.time.now - EPOCH_MS - message.at);
       this.time.after(message.turnMs, () => this.becomeIdle(conversationId));
     });
+    return true;
   }
 
   private async destroy(conversation: Conversation): Promise<void> {
@@ -144,10 +143,6 @@ function specOf(name: string): MachineSpec {
     metadata: {},
     stopTimeoutSeconds: 0,
   };
-}
-
-function count(counts: Record<string, number>, what: string): void {
-  counts[what] = (counts[what] ?? 0) + 1;
 }
 
 /** Refused for coming too soon after others: the next one sees the same. */

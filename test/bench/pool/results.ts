@@ -29,8 +29,8 @@ export type Measured = {
   /** One per message, ms. */
   waits: number[];
   providerCalls: number;
-  /** What messages met when they came, and how many. */
-  met: Record<string, number>;
+  /** The waits by what the message met when it came. */
+  met: Record<string, number[]>;
   /** Of all machines together, from their creation to their end. */
   lifetimeMs: number;
 };

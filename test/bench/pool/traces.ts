@@ -65,15 +65,15 @@ function sitting(draws: Draws, who: Pick<Message, "conversationId" | "userId">, 
 }
 
 /**
- * 1,000 users, some three sittings each between seven and seven, most of them around ten and around three, of four messages
- * on average; every third user has a second or a third conversation. A day, from midnight to midnight.
+ * 1,000 users with two sittings each on average, most of them around ten and around three, of four messages on average;
+ * every third user has a second or a third conversation. A day, from midnight to midnight.
  */
 function officeDay(draws: Draws): Omit<Trace, "name"> {
   const messages: Message[] = [];
   for (let user = 0; user < 1_000; user++) {
     const userId = `user${user}`;
     const conversations = draws.pick([1, 1, 1, 1, 2, 3]);
-    const sittings = draws.poisson(3);
+    const sittings = draws.poisson(2);
     for (let count = 0; count < sittings; count++) {
       const peak = draws.unit() < 0.55 ? 10 * HOUR : 15 * HOUR;
       const from = Math.min(19 * HOUR, Math.max(7 * HOUR, draws.normal(peak, 1.5 * HOUR)));
