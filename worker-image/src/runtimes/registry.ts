@@ -2,11 +2,13 @@
 import type { Environment } from "../config.js";
 import { chatRuntimeKind } from "./chat/chat.js";
 import { echoRuntimeKind } from "./echo/echo.js";
+import { openClawRuntimeKind } from "./openclaw/openclaw.js";
 import type { Runtime, RuntimeContext, RuntimeKind } from "./runtime.js";
 
 const KINDS: ReadonlyMap<string, RuntimeKind> = new Map([
   ["echo", echoRuntimeKind],
   ["chat", chatRuntimeKind],
+  ["openclaw", openClawRuntimeKind],
 ]);
 
 export const RUNTIME_NAMES: readonly string[] = [...KINDS.keys()];
