@@ -39,6 +39,7 @@ export const {
   setScalingPolicy,
   poolHealth,
   listWorkers,
+  fleetTimeline,
   workerStats,
   startWorkers,
   checkIdleShutdowns,

@@ -20,6 +20,7 @@ import {
 } from "../shared/reports.js";
 import {
   vBindingView,
+  vFleetEventView,
   vJobView,
   vQueueHealth,
   vPoolHealth,
@@ -161,6 +162,11 @@ export function adminApi({ lib }: ComponentApi, authenticate: Authenticate) {
       args: { limit },
       returns: v.array(vWorkerView),
       handler: async (ctx, args) => await ctx.runQuery(lib.listWorkers, args),
+    }),
+    fleetTimeline: admin.query("fleetTimeline")({
+      args: { workerId: v.optional(v.string()), before: v.optional(v.number()), limit },
+      returns: v.array(vFleetEventView),
+      handler: async (ctx, args) => await ctx.runQuery(lib.fleetTimeline, args),
     }),
     workerStats: admin.query("workerStats")({
       args: {},

@@ -2,6 +2,7 @@
 export { configureAgent, getRequiredSecretRefs } from "./agents/public.js";
 export {
   cancelMessageForUserAgent,
+  fleetTimeline,
   getActiveUserAgent,
   getConversationViewForUserAgent,
   getLatestSnapshotForUserAgent,

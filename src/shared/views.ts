@@ -148,6 +148,23 @@ export const vWorkerView = v.object({
 });
 export type WorkerView = Infer<typeof vWorkerView>;
 
+/**
+ * Something that happened to a worker or its machine, and why. `kind` is what was decided or came to pass: `spawned`, `adopted`,
+ * `enrolled`, `suspended`, `resume_requested`, `resumed`, `drain_requested`, `drained`, `lost`, `destroy_requested`, `gone`,
+ * `orphan_destroyed`; `problem` and `recovered` are about the pool as a whole.
+ */
+export const vFleetEventView = v.object({
+  at: v.number(),
+  kind: v.string(),
+  workerId: vNullableString,
+  machineId: vNullableString,
+  /** The worker's status before and after, where it changed. */
+  from: v.union(vWorkerStatus, v.null()),
+  to: v.union(vWorkerStatus, v.null()),
+  reason: v.string(),
+});
+export type FleetEventView = Infer<typeof vFleetEventView>;
+
 export const vQueueStats = v.object({
   /** Conversations whose next message may run now. */
   queuedReady: v.number(),

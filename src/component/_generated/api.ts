@@ -115,6 +115,7 @@ import type * as workers_public from "../workers/public.js";
 import type * as workers_retention from "../workers/retention.js";
 import type * as workers_suspension from "../workers/suspension.js";
 import type * as workers_tables from "../workers/tables.js";
+import type * as workers_timeline from "../workers/timeline.js";
 import type * as workers_turn from "../workers/turn.js";
 
 import type {
@@ -232,6 +233,7 @@ const fullApi: ApiFromModules<{
   "workers/retention": typeof workers_retention;
   "workers/suspension": typeof workers_suspension;
   "workers/tables": typeof workers_tables;
+  "workers/timeline": typeof workers_timeline;
   "workers/turn": typeof workers_turn;
 }> = anyApi as any;
 

@@ -88,6 +88,35 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           },
           Name
         >;
+        fleetTimeline: FunctionReference<
+          "query",
+          "internal",
+          { before?: number; limit?: number; workerId?: string },
+          Array<{
+            at: number;
+            from:
+              | "starting"
+              | "active"
+              | "suspended"
+              | "draining"
+              | "stopping"
+              | "stopped"
+              | null;
+            kind: string;
+            machineId: string | null;
+            reason: string;
+            to:
+              | "starting"
+              | "active"
+              | "suspended"
+              | "draining"
+              | "stopping"
+              | "stopped"
+              | null;
+            workerId: string | null;
+          }>,
+          Name
+        >;
         getActiveUserAgent: FunctionReference<
           "query",
           "internal",
@@ -878,6 +907,35 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           workerToken: string;
         },
         boolean,
+        Name
+      >;
+      fleetTimeline: FunctionReference<
+        "query",
+        "internal",
+        { before?: number; limit?: number; workerId?: string },
+        Array<{
+          at: number;
+          from:
+            | "starting"
+            | "active"
+            | "suspended"
+            | "draining"
+            | "stopping"
+            | "stopped"
+            | null;
+          kind: string;
+          machineId: string | null;
+          reason: string;
+          to:
+            | "starting"
+            | "active"
+            | "suspended"
+            | "draining"
+            | "stopping"
+            | "stopped"
+            | null;
+          workerId: string | null;
+        }>,
         Name
       >;
       getActiveUserAgent: FunctionReference<

@@ -1,4 +1,4 @@
-/** Workers as an operator's page shows them. */
+/** Workers, and what happened to them, as an operator's page shows them. */
 import type { WorkerView } from "../../shared/views.js";
 import type { Doc } from "../_generated/dataModel.js";
 import type { QueryCtx } from "../functions.js";

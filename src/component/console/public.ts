@@ -4,6 +4,7 @@ import { vMessageStatus } from "../../shared/payload.js";
 import { vCancellation } from "../../shared/reports.js";
 import {
   vConversationView,
+  vFleetEventView,
   vQueueItemView,
   vSnapshotView,
   vUserAgentView,
@@ -18,6 +19,7 @@ import { enqueueMessage } from "../queue/enqueue.js";
 import { currentSnapshotView, listSnapshotViews } from "../snapshots/list.js";
 import { boundedLimit } from "../validation.js";
 import { conversationView, listQueueItems } from "./conversation.js";
+import { readTimeline } from "../workers/timeline.js";
 import { listWorkerViews } from "./fleet.js";
 import { canCreateNewAgent, findActiveUserAgentView, findUserAgentView, listUserAgentViews } from "./userAgents.js";
 
@@ -164,6 +166,17 @@ export const listWorkers = query({
   returns: v.array(vWorkerView),
   handler: async (ctx, { limit }) =>
     await listWorkerViews(ctx, DEFAULT_POOL_KEY, boundedLimit(limit, DEFAULT_LIST, MAX_WORKER_LIST)),
+});
+
+/**
+ * What the pool did and why, newest first: of one worker when `workerId` is given, and before a time (ms) to page on. `limit`
+ * 1–200, default 50. Kept for a week.
+ */
+export const fleetTimeline = query({
+  args: { workerId: v.optional(v.string()), before: v.optional(v.number()), limit: v.optional(v.number()) },
+  returns: v.array(vFleetEventView),
+  handler: async (ctx, { workerId, before, limit }) =>
+    await readTimeline(ctx, DEFAULT_POOL_KEY, { workerId, before, limit: boundedLimit(limit, DEFAULT_LIST, MAX_LIST) }),
 });
 
 export const workerStats = query({

@@ -39,8 +39,7 @@ export function assignDemand(usable: PlannedWorker[], { waiting, policy }: PlanI
   // Conversations nobody is bound to, by the scope a fresh worker would get for them.
   const groups = new Map<string, number>();
   for (const lane of waiting) {
-    const candidates = takers(lane, bound).filter(isFree);
-    const taker = candidates.sort((left, right) => readiness(left) - readiness(right)).at(0);
+    const taker = takers(lane, bound).find(isFree);
     if (taker === undefined) {
       const key = scopeKey(scopeOf(policy.isolation, lane));
       groups.set(key, (groups.get(key) ?? 0) + 1);
@@ -71,7 +70,7 @@ function groupByScope(workers: PlannedWorker[]): Map<string, PlannedWorker[]> {
   return groups;
 }
 
-/** Workers bound to a scope that the conversation is part of. */
+/** Workers bound to a scope that the conversation is part of: the narrowest first, for the others have more to serve. */
 function takers(lane: WaitingLane, bound: Map<string, PlannedWorker[]>): PlannedWorker[] {
   return ISOLATIONS.flatMap((isolation) => bound.get(scopeKey(scopeOf(isolation, lane))) ?? []);
 }

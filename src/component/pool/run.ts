@@ -13,6 +13,7 @@ import type { MachineState } from "../providers/provider.js";
 import { requestCapacity, settleRequest } from "../queue/capacity.js";
 import { moveWorker, readLiveWorker, recordDestroy, recordMachine, recordSpawn } from "../workers/fleet.js";
 import { keepAwake, recordResume, recordSuspend } from "../workers/suspension.js";
+import { recordEvent } from "../workers/timeline.js";
 import type { BootFailures } from "./boot.js";
 import { deadlineOfRunning, findRun, type Observation } from "./observe.js";
 import { plan } from "./plan.js";
@@ -132,6 +133,8 @@ type Scene = {
 async function applyAction(ctx: MutationCtx, action: PlanAction, scene: Scene): Promise<ProviderStep | null> {
   if (action.kind === "spawn") return await applySpawn(ctx, action.reason, scene);
   if (action.kind === "destroy_orphan") {
+    const { machineId, reason } = action;
+    await recordEvent(ctx, { poolKey: scene.poolKey, kind: "orphan_destroyed", machineId, reason });
     return { kind: "destroy_orphan", machineId: action.machineId, home: action.home };
   }
   const { workerId, reason } = action;
@@ -155,7 +158,7 @@ async function applyAction(ctx: MutationCtx, action: PlanAction, scene: Scene): 
       return { kind: "suspend", workerId, machineId: action.machineId, home: planned.home };
     }
     case "resume":
-      await recordResume(ctx, workerId, { retryAfterMs: waitsFor(POWER_BACKOFF, workerId) });
+      await recordResume(ctx, workerId, { reason, retryAfterMs: waitsFor(POWER_BACKOFF, workerId) });
       return { kind: "resume", workerId, machineId: action.machineId, home: planned.home };
     case "keep_awake":
       await keepAwake(ctx, workerId, reason);
@@ -260,6 +263,14 @@ export async function finishRun(ctx: MutationCtx, poolKey: string, outcome: Outc
   } else if (run === null && problem !== undefined) {
     const first = { status: "idle" as const, generation: 0, deadlineAt: 0, consecutiveFailures: failures };
     await ctx.db.insert("poolRuns", { poolKey, problem, ...first });
+  }
+  // Told when it begins and when it is over, not at every try in between.
+  if (run?.problem?.kind !== problem?.kind) {
+    const [kind, reason] =
+      problem === undefined
+        ? ["recovered", "The provider does what it is asked for again."]
+        : ["problem", problem.message];
+    await recordEvent(ctx, { poolKey, kind, reason });
   }
   if (problem !== undefined) ctx.log.warn("pool.problem", { poolKey, kind: problem.kind, failures });
   // Failing again and again must not become a loop on the bill, however many messages come meanwhile.

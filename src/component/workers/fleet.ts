@@ -7,6 +7,7 @@ import { expireHolder, findHolder, removeHolder } from "../queue/liveness.js";
 import { recoverWorkerLeases } from "../queue/recovery.js";
 import { findWorker } from "./authenticate.js";
 import { LIVE_STATUSES, transition, type WorkerEvent } from "./lifecycle.js";
+import { recordEvent } from "./timeline.js";
 
 /** A deployment's pool is bounded by its policy; this bounds one read of it. */
 export const MAX_LIVE_WORKERS = 1_000;
@@ -38,6 +39,8 @@ export async function recordSpawn(ctx: MutationCtx, intent: SpawnIntent, policy:
     createdAt: now,
     lastActiveAt: now,
   });
+  const { poolKey, workerId, statusReason: reason } = intent;
+  await recordEvent(ctx, { poolKey, kind: "spawned", workerId, to: "starting", reason });
 }
 
 /** False when the worker is gone already, and its machine therefore nobody's. */
@@ -49,6 +52,11 @@ export async function recordMachine(
   const worker = await findWorker(ctx, workerId);
   if (worker === null || worker.status === "stopped") return false;
   await ctx.db.patch("workers", worker._id, machine);
+  if (worker.machineId === undefined) {
+    const { poolKey } = worker;
+    const reason = `Its machine is in ${machine.region}.`;
+    await recordEvent(ctx, { poolKey, kind: "adopted", workerId, machineId: machine.machineId, reason });
+  }
   return true;
 }
 
@@ -63,6 +71,11 @@ export async function recordDestroy(
   const destroyAttempts = (worker.destroyAttempts ?? 0) + 1;
   const destroyAt = Date.now() + retryAfterMs(destroyAttempts);
   await ctx.db.patch("workers", worker._id, { machineId, destroyAttempts, destroyAt });
+  // Once: a machine that does not go is asked again and again.
+  if (destroyAttempts === 1) {
+    const { poolKey, statusReason: reason } = worker;
+    await recordEvent(ctx, { poolKey, kind: "destroy_requested", workerId, machineId, reason });
+  }
   return destroyAttempts;
 }
 

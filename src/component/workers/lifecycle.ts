@@ -2,6 +2,7 @@
 import type { WorkerStatus } from "../../shared/views.js";
 import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx } from "../functions.js";
+import { recordEvent } from "./timeline.js";
 
 export type WorkerEvent = "enrolled" | "suspended" | "resumed" | "drain_requested" | "drained" | "lost" | "gone";
 
@@ -41,6 +42,15 @@ export async function transition(
     statusSince: now,
     statusReason,
     ...(status === "stopped" ? { stoppedAt: now } : {}),
+  });
+  await recordEvent(ctx, {
+    poolKey: worker.poolKey,
+    kind: event,
+    workerId: worker.workerId,
+    ...(worker.machineId === undefined ? {} : { machineId: worker.machineId }),
+    from: worker.status,
+    to: status,
+    reason: statusReason,
   });
   ctx.log.info("worker.transition", {
     workerId: worker.workerId,

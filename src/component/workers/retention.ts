@@ -1,11 +1,11 @@
-/** How long the rows of stopped workers live. */
+/** How long the rows of stopped workers, and the story of the fleet, live. */
 import type { MutationCtx } from "../functions.js";
 import { removeHolder } from "../queue/liveness.js";
 
 /** A week: long enough to look into an incident, short enough that no list grows with the age of a deployment. */
 export const STOPPED_WORKER_RETENTION_MS = 7 * 24 * 60 * 60_000;
 
-/** Deletes the longest stopped ones; `more` when some may be left. */
+/** Deletes the longest stopped ones and what is told of that time; `more` when some may be left. */
 export async function deleteStoppedWorkers(
   ctx: MutationCtx,
   limit: number,
@@ -21,5 +21,10 @@ export async function deleteStoppedWorkers(
     await removeHolder(ctx, worker.workerId);
     await ctx.db.delete("workers", worker._id);
   }
-  return { deleted: expired.length, more: expired.length === limit };
+  const events = await ctx.db
+    .query("fleetEvents")
+    .withIndex("by_creation_time", (range) => range.lte("_creationTime", Date.now() - STOPPED_WORKER_RETENTION_MS))
+    .take(limit);
+  for (const event of events) await ctx.db.delete("fleetEvents", event._id);
+  return { deleted: expired.length, more: expired.length === limit || events.length === limit };
 }

@@ -18,7 +18,7 @@ async function startSuspended(t: Harness) {
 }
 
 async function resume(t: Harness, workerId: string): Promise<number> {
-  return await inComponent(t, async (ctx) => await recordResume(ctx, workerId, asking));
+  return await inComponent(t, async (ctx) => await recordResume(ctx, workerId, { ...asking, reason: "Wanted." }));
 }
 
 async function rowOf(t: Harness, workerId: string) {

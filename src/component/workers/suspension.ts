@@ -6,6 +6,7 @@ import { recoverWorkerLeases } from "../queue/recovery.js";
 import { findWorker } from "./authenticate.js";
 import { moveWorker } from "./fleet.js";
 import { transition } from "./lifecycle.js";
+import { recordEvent } from "./timeline.js";
 
 /**
  * A token may run out while its worker sleeps. One that is woken gets this long to show it: the time its machine may take to
@@ -27,12 +28,21 @@ export async function recordSuspend(
 }
 
 /** Notes that a suspended worker is wanted back, and that the provider is being asked to start its machine. */
-export async function recordResume(ctx: MutationCtx, workerId: string, asking: Asking): Promise<number> {
+export async function recordResume(
+  ctx: MutationCtx,
+  workerId: string,
+  { reason, ...asking }: Asking & { reason: string },
+): Promise<number> {
   const worker = await findWorker(ctx, workerId);
   if (worker === null) return 0;
   const now = Date.now();
   if (worker.wakeRequestedAt !== undefined) return await notePower(ctx, workerId, asking, {});
   const tokenExpiresAt = Math.max(worker.tokenExpiresAt ?? 0, now + WAKING_TOKEN_MS);
+  if (worker.status === "suspended") {
+    const { poolKey, machineId } = worker;
+    const about = { workerId, ...(machineId === undefined ? {} : { machineId }) };
+    await recordEvent(ctx, { poolKey, kind: "resume_requested", ...about, reason });
+  }
   // What was asked for before was something else, and so is its count.
   return await notePower(ctx, workerId, asking, { wakeRequestedAt: now, tokenExpiresAt, powerAttempts: 0 });
 }

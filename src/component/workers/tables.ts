@@ -55,4 +55,20 @@ export const workerTables = {
     .index("by_worker_id", ["workerId"])
     .index("by_pool_status", ["poolKey", "status"])
     .index("by_stopped", ["stoppedAt"]),
+
+  /**
+   * What happened to the fleet and why, one row per event, never changed. Written with whatever it tells about (`timeline.ts`),
+   * read by `fleetTimeline`. Kept as long as stopped workers are.
+   */
+  fleetEvents: defineTable({
+    poolKey: v.string(),
+    kind: v.string(),
+    workerId: v.optional(v.string()),
+    machineId: v.optional(v.string()),
+    from: v.optional(vWorkerStatus),
+    to: v.optional(vWorkerStatus),
+    reason: v.string(),
+  })
+    .index("by_pool", ["poolKey"])
+    .index("by_worker", ["workerId"]),
 };
