@@ -22,6 +22,8 @@ export const vAttachment = v.object({
   fileName: v.optional(v.string()),
   mimeType: v.optional(v.string()),
   sizeBytes: v.optional(v.number()),
+  /** Hex; hydration fills in what storage knows. */
+  sha256: v.optional(v.string()),
   expiresAt: v.number(),
   downloadUrl: v.optional(v.string()),
 });

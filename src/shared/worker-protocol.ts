@@ -7,6 +7,7 @@
 import { makeFunctionReference, type FunctionReference } from "convex/server";
 import { v, type Infer, type ObjectType, type PropertyValidators, type Validator } from "convex/values";
 import { vBridgeRuntimeConfig } from "./bridge.js";
+import { vHydratedProfile } from "./agent-profile.js";
 import { vFailureKind } from "./failure.js";
 import { vPayload, vToolCall, vTranscriptEntry, vUsage } from "./payload.js";
 
@@ -60,7 +61,9 @@ export const vHydrationBundle = v.object({
   agentKey: v.string(),
   /** Attachments come with a `downloadUrl`. */
   payload: vPayload,
-  profile: v.object({ version: v.string(), displayName: v.union(v.string(), v.null()) }),
+  profile: vHydratedProfile,
+  /** The agent's variables with their values: secrets, for this turn only. Never on a disk or in a log. */
+  environment: v.record(v.string(), v.string()),
   conversationState: v.object({
     /** The newest entries before this message that a model has room for, oldest first. */
     contextHistory: v.array(vTranscriptEntry),

@@ -6,18 +6,41 @@ export type Logger = PinoLogger;
 /** Shorter strings could be ordinary words; everything secret here is far longer. */
 const MIN_SECRET_LENGTH = 16;
 
+/** An agent's variables are secrets of others, which may be shorter; below this they are words. */
+const MIN_HELD_LENGTH = 8;
+
 /** Knows the secrets of this process and takes them out of any text. */
 export class SecretFilter {
   private readonly secrets = new Set<string>();
+  /** How many turns have each of these right now. */
+  private readonly held = new Map<string, number>();
 
   add(secret: string): void {
     if (secret.length >= MIN_SECRET_LENGTH) this.secrets.add(secret);
   }
 
+  /** The values of an agent's variables, for as long as its turn runs; the returned function forgets them. */
+  hold(values: readonly string[]): () => void {
+    const secrets = values.filter(({ length }) => length >= MIN_HELD_LENGTH);
+    for (const secret of secrets) this.held.set(secret, (this.held.get(secret) ?? 0) + 1);
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      for (const secret of secrets) {
+        const count = (this.held.get(secret) ?? 1) - 1;
+        if (count > 0) this.held.set(secret, count);
+        else this.held.delete(secret);
+      }
+    };
+  }
+
   /** The text without known secrets, and without the query part of URLs, which is where storage puts its permissions. */
   clean(text: string): string {
     let cleaned = text.replace(/(\b(?:https?|wss?):\/\/[^\s"'<>?#\\]+)[?#][^\s"'<>\\]*/g, "$1?[redacted]");
-    for (const secret of this.secrets) cleaned = cleaned.replaceAll(secret, "[redacted]");
+    // The longest first: one may be a part of another.
+    const held = [...this.held.keys()].sort((a, b) => b.length - a.length);
+    for (const secret of [...this.secrets, ...held]) cleaned = cleaned.replaceAll(secret, "[redacted]");
     return cleaned;
   }
 }

@@ -1,17 +1,20 @@
 /** One claimed message from claim to end: hydrate, restore, run, stream, save, complete; nothing of it counts before that. */
-import type { Claim, HydrationBundle, SnapshotForRestore } from "../../src/shared/worker-protocol.js";
+import type { Claim, SnapshotForRestore } from "../../src/shared/worker-protocol.js";
 import { CallAborted, type CallPolicy, type WorkerSession } from "./backend/session.js";
 import type { Conversation } from "./conversations/conversation.js";
 import type { ConversationPool } from "./conversations/pool.js";
 import { DeltaStream, type Delta } from "./delta-stream.js";
+import { runHooks } from "./hooks.js";
 import type { LeaseJournal } from "./lifecycle/lease-journal.js";
 import { errorMessage, type Logger, type SecretFilter } from "./logger.js";
-import { RuntimeNotStarted, type Runtime } from "./runtimes/runtime.js";
+import { RuntimeNotStarted } from "./runtimes/runtime.js";
 import { monotonicMs, timerMs } from "./timing.js";
 import { describeFailure, isLeaseLost, TurnFailed } from "./turn-failure.js";
+import { startInputFrom, turnInputFrom } from "./turn-input.js";
 import { runInRuntime } from "./turn-output.js";
+import { saveTurn } from "./turn-save.js";
 import { Settlement } from "./turn-settlement.js";
-import type { Checkpoint, Checkpointer } from "./workspaces/checkpoint.js";
+import type { Checkpointer } from "./workspaces/checkpoint.js";
 import { restoreSnapshot } from "./workspaces/restore.js";
 
 export type TurnDependencies = {
@@ -44,6 +47,7 @@ export class Turn {
   private readonly deadlineMs: number;
   private readonly logger: Logger;
   private readonly settlement: Settlement;
+  private forgetSecrets = () => {};
 
   /** @param claimedAtMs when the claim was sent, on the monotonic clock: the backend's clock started no earlier */
   constructor(
@@ -85,6 +89,7 @@ export class Turn {
       outcome = await this.settleFailure(error);
     } finally {
       clearTimeout(deadline);
+      this.forgetSecrets();
     }
     // What nobody could be told about is left for the next process to give back.
     if (outcome !== "abandoned") await this.needs.journal.remove(this.claim.leaseId).catch(() => {});
@@ -99,10 +104,15 @@ export class Turn {
       (credentials) => ({ ...credentials, ...this.lease }),
       this.policy,
     );
+    this.forgetSecrets = this.needs.filter.hold(Object.values(bundle.environment));
     await this.prepareWorkspace(conversation, bundle.snapshot);
     this.throwIfEnded();
-    const input = this.inputFrom(bundle);
-    const runtime = await conversation.startedRuntime(input).catch((error: unknown) => {
+    const { paths } = conversation.workspace;
+    const [signal, logger] = [this.ending.signal, this.logger];
+    if ((bundle.payload.attachments ?? []).length > 0) await conversation.workspace.markDirty();
+    const input = await turnInputFrom(this.claim, bundle, { paths, signal, logger });
+    this.throwIfEnded();
+    const runtime = await conversation.startedRuntime(startInputFrom(bundle)).catch((error: unknown) => {
       const kind = error instanceof RuntimeNotStarted ? error.kind : "runtime_crashed";
       throw new TurnFailed(`The agent runtime could not be started: ${errorMessage(error)}`, kind);
     });
@@ -116,10 +126,16 @@ export class Turn {
       AbortSignal.any([this.ending.signal, over.signal]),
     );
     try {
+      const { hooks } = bundle.profile;
+      const { filter } = this.needs;
+      const places = { workspaceDirectory: paths.workspace, temporaryDirectory: paths.temporary };
+      const hookContext = { ...places, environment: bundle.environment, filter, logger, signal };
+      await runHooks("before", hooks.beforeTurn, hookContext);
+      this.throwIfEnded();
       const output = await runInRuntime(runtime, input, deltas, {
-        signal: this.ending.signal,
+        signal,
         forceStop: () => conversation.stopRuntime(),
-        logger: this.logger,
+        logger,
       });
       this.throwIfEnded();
       if (output === null) throw new CallAborted("The turn was ended.");
@@ -128,7 +144,13 @@ export class Turn {
         // Nobody here had asked for it.
         throw new TurnFailed(message, kind === "aborted" ? "runtime_crashed" : kind, retryAfterMs);
       }
-      const { treeDigest, snapshotId } = await this.save(conversation, runtime, deltas);
+      await runHooks("after", hooks.afterTurn, hookContext);
+      this.throwIfEnded();
+      const { treeDigest, snapshotId } = await saveTurn(this.claim, conversation, runtime, deltas, {
+        checkpointer: this.needs.checkpointer,
+        policy: this.policy,
+        logger,
+      });
       this.throwIfEnded();
 
       this.phase = "settling";
@@ -141,17 +163,6 @@ export class Turn {
     } finally {
       over.abort();
     }
-  }
-
-  private inputFrom(bundle: HydrationBundle) {
-    return {
-      turnId: `${this.claim.messageId}.${this.claim.generation}`,
-      message: bundle.payload.messageText,
-      history: bundle.conversationState.contextHistory,
-      attachments: [],
-      agent: { key: bundle.agentKey, ...bundle.profile, instructions: null, model: null, tools: null },
-      environment: {},
-    };
   }
 
   private async prepareWorkspace(conversation: Conversation, snapshot: SnapshotForRestore | null): Promise<void> {
@@ -183,29 +194,6 @@ export class Turn {
     } catch (error) {
       if (isLeaseLost(error)) this.leaseLost();
       throw error;
-    }
-  }
-
-  /** Uploads what changed while the last words are still being streamed. */
-  private async save(conversation: Conversation, runtime: Runtime, deltas: DeltaStream): Promise<Checkpoint> {
-    const { conversationId, generation } = this.claim;
-    const { paths, digestBeforeTurn: committedDigest } = conversation.workspace;
-    const request = { conversationId, generation, reason: "checkpoint", root: paths.root, committedDigest } as const;
-    const resume = await runtime.quiesce();
-    try {
-      // Both are waited for, whatever happens to one: nothing may use the folder after this.
-      const [saved, streamed] = await Promise.allSettled([
-        this.needs.checkpointer.save({ ...request, excludes: runtime.snapshotExcludes() }, this.policy),
-        deltas.finish(),
-      ]);
-      if (saved.status === "rejected") throw saved.reason;
-      if (streamed.status === "rejected") {
-        // The whole reply goes with the completion; its last streamed words are for those who watch.
-        this.logger.warn({ reason: errorMessage(streamed.reason) }, "The end of the reply could not be streamed.");
-      }
-      return saved.value;
-    } finally {
-      await resume();
     }
   }
 

@@ -11,6 +11,7 @@
 import type * as agents_profile from "../agents/profile.js";
 import type * as agents_public from "../agents/public.js";
 import type * as agents_queuePolicy from "../agents/queuePolicy.js";
+import type * as agents_runtimeProfile from "../agents/runtimeProfile.js";
 import type * as agents_tables from "../agents/tables.js";
 import type * as bounded from "../bounded.js";
 import type * as budget from "../budget.js";
@@ -129,6 +130,7 @@ const fullApi: ApiFromModules<{
   "agents/profile": typeof agents_profile;
   "agents/public": typeof agents_public;
   "agents/queuePolicy": typeof agents_queuePolicy;
+  "agents/runtimeProfile": typeof agents_runtimeProfile;
   "agents/tables": typeof agents_tables;
   bounded: typeof bounded;
   budget: typeof budget;

@@ -41,6 +41,10 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             };
             displayName?: string;
             enabled: boolean;
+            environment?: Record<string, string>;
+            hooks?: { afterTurn?: Array<string>; beforeTurn?: Array<string> };
+            instructions?: string;
+            model?: string;
             queuePolicy?: {
               backoff?: {
                 baseMs: number;
@@ -55,6 +59,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               overflow?: "reject" | "drop_new" | "drop_old" | "summarize";
             };
             secretsRef: Array<string>;
+            tools?: Array<string>;
             version: string;
           },
           string,
@@ -184,6 +189,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                   fileName?: string;
                   kind: "photo" | "video" | "audio" | "voice" | "document";
                   mimeType?: string;
+                  sha256?: string;
                   sizeBytes?: number;
                   status: "ready" | "expired";
                   storageId: string;
@@ -291,6 +297,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 fileName?: string;
                 kind: "photo" | "video" | "audio" | "voice" | "document";
                 mimeType?: string;
+                sha256?: string;
                 sizeBytes?: number;
                 status: "ready" | "expired";
                 storageId: string;
@@ -349,6 +356,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 fileName?: string;
                 kind: "photo" | "video" | "audio" | "voice" | "document";
                 mimeType?: string;
+                sha256?: string;
                 sizeBytes?: number;
                 status: "ready" | "expired";
                 storageId: string;
@@ -722,6 +730,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               fileName?: string;
               kind: "photo" | "video" | "audio" | "voice" | "document";
               mimeType?: string;
+              sha256?: string;
               sizeBytes?: number;
               status: "ready" | "expired";
               storageId: string;
@@ -774,6 +783,10 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           };
           displayName?: string;
           enabled: boolean;
+          environment?: Record<string, string>;
+          hooks?: { afterTurn?: Array<string>; beforeTurn?: Array<string> };
+          instructions?: string;
+          model?: string;
           queuePolicy?: {
             backoff?: {
               baseMs: number;
@@ -788,6 +801,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             overflow?: "reject" | "drop_new" | "drop_old" | "summarize";
           };
           secretsRef: Array<string>;
+          tools?: Array<string>;
           version: string;
         },
         string,
@@ -815,6 +829,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               fileName?: string;
               kind: "photo" | "video" | "audio" | "voice" | "document";
               mimeType?: string;
+              sha256?: string;
               sizeBytes?: number;
               status: "ready" | "expired";
               storageId: string;
@@ -1005,6 +1020,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 fileName?: string;
                 kind: "photo" | "video" | "audio" | "voice" | "document";
                 mimeType?: string;
+                sha256?: string;
                 sizeBytes?: number;
                 status: "ready" | "expired";
                 storageId: string;
@@ -1066,6 +1082,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               toolName: string;
             }>;
           };
+          environment: Record<string, string>;
           messageId: string;
           payload: {
             attachments?: Array<{
@@ -1074,6 +1091,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               fileName?: string;
               kind: "photo" | "video" | "audio" | "voice" | "document";
               mimeType?: string;
+              sha256?: string;
               sizeBytes?: number;
               status: "ready" | "expired";
               storageId: string;
@@ -1086,7 +1104,14 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             providerUserId: string;
             rawUpdateJson?: string;
           };
-          profile: { displayName: string | null; version: string };
+          profile: {
+            displayName: string | null;
+            hooks: { afterTurn: Array<string>; beforeTurn: Array<string> };
+            instructions: string | null;
+            model: string | null;
+            tools: Array<string> | null;
+            version: string;
+          };
           snapshot: {
             createdAt: number;
             downloadUrl: string;
@@ -1312,6 +1337,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               fileName?: string;
               kind: "photo" | "video" | "audio" | "voice" | "document";
               mimeType?: string;
+              sha256?: string;
               sizeBytes?: number;
               status: "ready" | "expired";
               storageId: string;
@@ -1370,6 +1396,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               fileName?: string;
               kind: "photo" | "video" | "audio" | "voice" | "document";
               mimeType?: string;
+              sha256?: string;
               sizeBytes?: number;
               status: "ready" | "expired";
               storageId: string;
@@ -2005,6 +2032,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 fileName?: string;
                 kind: "photo" | "video" | "audio" | "voice" | "document";
                 mimeType?: string;
+                sha256?: string;
                 sizeBytes?: number;
                 status: "ready" | "expired";
                 storageId: string;
@@ -2245,6 +2273,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 fileName?: string;
                 kind: "photo" | "video" | "audio" | "voice" | "document";
                 mimeType?: string;
+                sha256?: string;
                 sizeBytes?: number;
                 status: "ready" | "expired";
                 storageId: string;
@@ -2402,6 +2431,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 toolName: string;
               }>;
             };
+            environment: Record<string, string>;
             messageId: string;
             payload: {
               attachments?: Array<{
@@ -2410,6 +2440,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
                 fileName?: string;
                 kind: "photo" | "video" | "audio" | "voice" | "document";
                 mimeType?: string;
+                sha256?: string;
                 sizeBytes?: number;
                 status: "ready" | "expired";
                 storageId: string;
@@ -2422,7 +2453,14 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               providerUserId: string;
               rawUpdateJson?: string;
             };
-            profile: { displayName: string | null; version: string };
+            profile: {
+              displayName: string | null;
+              hooks: { afterTurn: Array<string>; beforeTurn: Array<string> };
+              instructions: string | null;
+              model: string | null;
+              tools: Array<string> | null;
+              version: string;
+            };
             snapshot: {
               createdAt: number;
               downloadUrl: string;

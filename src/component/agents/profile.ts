@@ -7,6 +7,7 @@ import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
 import { requireIdentifier, requireIntegerBetween, requireTextWithin } from "../validation.js";
 import { haveCapsChanged, requireQueuePolicy } from "./queuePolicy.js";
+import { requireRuntimeProfile } from "./runtimeProfile.js";
 
 /** The pool agents run in unless they say otherwise. */
 export const DEFAULT_POOL_KEY = "default";
@@ -52,6 +53,7 @@ export async function saveAgent(ctx: MutationCtx, profile: Profile): Promise<str
   requireTextWithin("botIdentity", profile.botIdentity ?? "", MAX_IDENTIFIER_BYTES);
   requireBridgeConfig(profile.bridgeConfig);
   requireQueuePolicy(profile.queuePolicy);
+  requireRuntimeProfile(profile);
   const existing = await findAgent(ctx, profile.agentKey);
   const row = { ...profile, poolKey: existing?.poolKey ?? DEFAULT_POOL_KEY, updatedAt: Date.now() };
   if (existing === null) return await ctx.db.insert("agents", row);

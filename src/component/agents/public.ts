@@ -1,6 +1,7 @@
 /** Registered functions about agent profiles. */
 import { v } from "convex/values";
 import { vBridgeConfig } from "../../shared/bridge.js";
+import { runtimeProfileFields } from "../../shared/agent-profile.js";
 import { vQueuePolicy } from "../../shared/queue-policy.js";
 import { vRequiredSecretRefs } from "../../shared/reports.js";
 import { mutation, query } from "../functions.js";
@@ -15,6 +16,7 @@ export const configureAgent = mutation({
     botIdentity: v.optional(v.string()),
     bridgeConfig: v.optional(vBridgeConfig),
     queuePolicy: v.optional(vQueuePolicy),
+    ...runtimeProfileFields,
     enabled: v.boolean(),
   },
   returns: v.string(),

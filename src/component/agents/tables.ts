@@ -2,6 +2,7 @@
 import { defineTable } from "convex/server";
 import { v } from "convex/values";
 import { vBridgeConfig } from "../../shared/bridge.js";
+import { runtimeProfileFields } from "../../shared/agent-profile.js";
 import { vQueuePolicy } from "../../shared/queue-policy.js";
 
 export const agentTables = {
@@ -19,6 +20,7 @@ export const agentTables = {
     bridgeConfig: v.optional(vBridgeConfig),
     /** How its messages are queued and retried; defaults where it says nothing. */
     queuePolicy: v.optional(vQueuePolicy),
+    ...runtimeProfileFields,
     enabled: v.boolean(),
     /** The pool whose workers run it. */
     poolKey: v.string(),

@@ -2,10 +2,11 @@
 import { randomUUID } from "node:crypto";
 import { agentFactoryError, type AgentFactoryErrorKind } from "../../../src/shared/errors.js";
 import { FAILURE_KINDS, type FailureKind } from "../../../src/shared/failure.js";
-import type { ToolCall, TranscriptEntry, Usage } from "../../../src/shared/payload.js";
+import type { Attachment, ToolCall, TranscriptEntry, Usage } from "../../../src/shared/payload.js";
 import type {
   Claim,
   Enrollment,
+  HydrationBundle,
   Inbox,
   SnapshotForRestore,
   WorkerArgs,
@@ -18,6 +19,7 @@ export type FakeMessage = {
   messageId: string;
   conversationId: string;
   text: string;
+  attachments?: Attachment[];
   attempts: number;
   status: "queued" | "processing" | "done" | "failed";
   reply?: string;
@@ -33,6 +35,14 @@ type Completion = { leaseId: string; result: string };
 
 export const CREDENTIAL = "one-time-credential-0123456789";
 const RUN_TIMEOUT_MS = 60_000;
+const BLANK_PROFILE: HydrationBundle["profile"] = {
+  version: "1",
+  displayName: null,
+  instructions: null,
+  model: null,
+  tools: null,
+  hooks: { beforeTurn: [], afterTurn: [] },
+};
 
 export class FakeBackend {
   readonly messages: FakeMessage[] = [];
@@ -52,6 +62,8 @@ export class FakeBackend {
     conversationsPerWorker: 2,
     tokenLifetimeMs: 3_600_000,
   };
+  profile: Partial<HydrationBundle["profile"]> = {};
+  environment: Record<string, string> = {};
   private readonly completions = new Map<string, Completion>();
   private readonly generations = new Map<string, number>();
   private readonly watchers = new Set<() => void>();
@@ -59,11 +71,12 @@ export class FakeBackend {
 
   constructor(readonly storage: FakeStorage) {}
 
-  enqueue(conversationId: string, text: string): FakeMessage {
+  enqueue(conversationId: string, text: string, attachments?: Attachment[]): FakeMessage {
     const message: FakeMessage = {
       messageId: `message-${this.messages.length + 1}`,
       conversationId,
       text,
+      ...(attachments !== undefined && { attachments }),
       attempts: 0,
       status: "queued",
       streamed: "",
@@ -150,7 +163,8 @@ export class FakeBackend {
         conversationId,
         agentKey: "agent",
         payload: this.payload(message),
-        profile: { version: "1", displayName: null },
+        profile: { ...BLANK_PROFILE, ...this.profile },
+        environment: this.environment,
         conversationState: { contextHistory, pendingToolCalls: [] },
         bridgeRuntimeConfig: null,
         snapshot: this.snapshot(conversationId),
@@ -310,8 +324,9 @@ export class FakeBackend {
     };
   }
 
-  private payload({ text }: FakeMessage) {
-    return { provider: "app", providerUserId: "user", messageText: text };
+  private payload({ text, attachments }: FakeMessage) {
+    const payload = { provider: "app", providerUserId: "user", messageText: text };
+    return attachments === undefined ? payload : { ...payload, attachments };
   }
 
   private authenticate(workerToken: string): void {

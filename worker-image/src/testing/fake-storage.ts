@@ -31,6 +31,18 @@ export class FakeStorage {
     return `${this.url}/upload?token=${randomUUID()}`;
   }
 
+  /** A file whose content never ends. */
+  endlessUrl(): string {
+    return `${this.url}/endless?signature=${randomUUID()}`;
+  }
+
+  /** Stores a file as if it had been uploaded. */
+  put(bytes: Buffer): string {
+    const storageId = `file-${this.files.size + 1}`;
+    this.files.set(storageId, { bytes, sha256: createHash("sha256").update(bytes).digest("hex") });
+    return storageId;
+  }
+
   downloadUrl(storageId: string): string {
     return `${this.url}/file/${storageId}?signature=${randomUUID()}`;
   }
@@ -60,14 +72,23 @@ export class FakeStorage {
       return;
     }
     const kept = fault === "corrupt" ? bytes.subarray(0, -1) : bytes;
-    const storageId = `file-${this.files.size + 1}`;
-    this.files.set(storageId, { bytes: kept, sha256: createHash("sha256").update(kept).digest("hex") });
+    const storageId = this.put(kept);
     if (fault === "lose_answer") request.socket.destroy();
     else response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ storageId }));
   }
 
   private download(request: IncomingMessage, response: ServerResponse): void {
     this.downloads++;
+    if (request.url?.startsWith("/endless") === true) {
+      response.writeHead(200, { "content-type": "application/octet-stream" });
+      const megabyte = Buffer.alloc(1024 * 1024);
+      const more = () => {
+        while (!response.destroyed && response.write(megabyte));
+      };
+      response.on("drain", more);
+      more();
+      return;
+    }
     const fault = this.downloadFaults.shift();
     const file = this.files.get(/^\/file\/([^?]+)/.exec(request.url ?? "")?.[1] ?? "");
     if (file === undefined || fault === "gone") {

@@ -37,7 +37,8 @@ export async function restoreSnapshot(
   let source = snapshot;
   for (let attempt = 1; ; attempt++) {
     try {
-      await downloadFile(source.downloadUrl, file, source, signal);
+      const { sha256, sizeBytes } = source;
+      await downloadFile(source.downloadUrl, file, { sha256, sizeBytes, maxBytes: sizeBytes }, signal);
       break;
     } catch (error) {
       if (!(error instanceof TransferFailed) || attempt >= MAX_DOWNLOADS || signal.aborted) throw error;
@@ -46,7 +47,7 @@ export async function restoreSnapshot(
         "Cannot fetch the snapshot yet.",
       );
       await sleep(jitteredBackoffMs(RETRY, attempt), signal);
-      if (error.isGone) {
+      if (error.problem === "gone") {
         const fresh = await refresh();
         // A different one would belong to a turn after this one; what was asked for is what counts.
         if (fresh?.snapshotId === snapshot.snapshotId) source = fresh;

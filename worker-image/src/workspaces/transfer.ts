@@ -1,4 +1,4 @@
-/** Moves snapshot files to and from storage over HTTP, streaming, checked and bounded. */
+/** Moves files to and from storage over HTTP, streaming, checked and bounded. */
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -8,13 +8,13 @@ import { Agent, interceptors, request } from "undici";
 import { z } from "zod";
 import { errorMessage } from "../logger.js";
 
-/** A file could not be moved. `isGone`: storage answered that there is no such file (any more). */
+/** A file could not be moved. `gone`: storage answered that there is no such file (any more). */
 export class TransferFailed extends Error {
   override readonly name = "TransferFailed";
 
   constructor(
     message: string,
-    readonly isGone = false,
+    readonly problem: "gone" | "too_long" | "other" = "other",
   ) {
     super(message);
   }
@@ -73,15 +73,18 @@ export async function uploadFile(
   }
 }
 
+/** What is known of a file before it comes; `sha256` in hex. */
+export type ExpectedFile = { sha256: string | null; sizeBytes: number | null; maxBytes: number };
+
 /**
- * Fetches a file and checks its size and SHA-256 (hex) on the way; `target` exists only if both are right.
+ * Fetches a file and checks on the way what is known of it; `target` exists only if all of that is right.
  *
  * @throws TransferFailed, whose message never contains the URL; disk errors as they come
  */
 export async function downloadFile(
   downloadUrl: string,
   target: string,
-  expected: { sha256: string; sizeBytes: number },
+  expected: ExpectedFile,
   signal: AbortSignal,
 ): Promise<void> {
   const hash = createHash("sha256");
@@ -90,10 +93,9 @@ export async function downloadFile(
     transform(chunk: Buffer, _encoding, done) {
       bytes += chunk.length;
       hash.update(chunk);
-      done(
-        bytes > expected.sizeBytes ? new TransferFailed("The stored file is longer than it should be.") : null,
-        chunk,
-      );
+      const isTooLong = bytes > Math.min(expected.maxBytes, expected.sizeBytes ?? expected.maxBytes);
+      const problem = bytes > expected.maxBytes ? "too_long" : "other";
+      done(isTooLong ? new TransferFailed("The stored file is longer than it should be.", problem) : null, chunk);
     },
   });
   try {
@@ -101,10 +103,14 @@ export async function downloadFile(
     if (response.statusCode !== 200) {
       await response.body.dump();
       const isGone = response.statusCode === 404 || response.statusCode === 403 || response.statusCode === 410;
-      throw new TransferFailed(`Storage refused the download with status ${response.statusCode}.`, isGone);
+      throw new TransferFailed(
+        `Storage refused the download with status ${response.statusCode}.`,
+        isGone ? "gone" : "other",
+      );
     }
     await pipeline(response.body, meter, createWriteStream(target, { flags: "wx", mode: 0o600 }));
-    if (bytes !== expected.sizeBytes || hash.digest("hex") !== expected.sha256) {
+    const isWhole = expected.sizeBytes === null || bytes === expected.sizeBytes;
+    if (!isWhole || (expected.sha256 !== null && hash.digest("hex") !== expected.sha256)) {
       throw new TransferFailed("The stored file is not the one that was saved: its size or checksum differs.");
     }
   } catch (error) {
