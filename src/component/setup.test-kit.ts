@@ -4,6 +4,7 @@ import { componentsGeneric } from "convex/server";
 import { afterEach, beforeEach, expect, vi } from "vitest";
 import { isAgentFactoryError, type AgentFactoryErrorKind } from "../shared/errors.js";
 import type { Payload } from "../shared/payload.js";
+import type { QueuePolicy } from "../shared/queue-policy.js";
 import { register } from "../test.js";
 import type { ComponentApi } from "./_generated/component.js";
 import type { internal } from "./_generated/api.js";
@@ -110,17 +111,31 @@ export async function scheduledFunctions(t: Harness): Promise<{ name: string; at
     .sort((left, right) => left.at - right.at);
 }
 
-export async function configureAgent(t: Harness, agentKey = "a", enabled = true): Promise<void> {
+export async function configureAgent(
+  t: Harness,
+  agentKey = "a",
+  enabled = true,
+  queuePolicy?: QueuePolicy,
+): Promise<void> {
+  const policy = queuePolicy === undefined ? {} : { queuePolicy };
   await t.action(async (ctx) => {
-    await ctx.runMutation(lib.configureAgent, { agentKey, version: "1", secretsRef: [], enabled });
+    await ctx.runMutation(lib.configureAgent, { agentKey, version: "1", secretsRef: [], enabled, ...policy });
   });
 }
 
 /** A component with agent "a", which is what nearly every test starts from. */
-export async function startWithAgent(): Promise<Harness> {
+export async function startWithAgent(queuePolicy?: QueuePolicy): Promise<Harness> {
   const t = startComponent();
-  await configureAgent(t);
+  await configureAgent(t, "a", true, queuePolicy);
   return t;
+}
+
+export async function cancel(t: Harness, messageId: string) {
+  return await t.action(async (ctx) => await ctx.runMutation(lib.cancelMessage, { messageId }));
+}
+
+export async function redrive(t: Harness, messageId: string) {
+  return await t.action(async (ctx) => await ctx.runMutation(lib.redrive, { messageId }));
 }
 
 /** Binds the user to the agent and returns their conversation. */
@@ -135,6 +150,7 @@ export type EnqueueOptions = {
   agentKey?: string;
   priority?: number;
   scheduledFor?: number;
+  blocksFollowers?: boolean;
   maxAttempts?: number;
   externalMessageId?: string;
   payload?: Partial<Payload>;

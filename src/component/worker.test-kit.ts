@@ -1,4 +1,5 @@
 /** A worker without a machine, for the component's own tests: its methods are the calls a real one makes. */
+import type { FailureKind } from "../shared/failure.js";
 import { DEFAULT_SCALING_POLICY, type ScalingPolicy } from "../shared/provider-config.js";
 import type { ToolCall, Usage } from "../shared/payload.js";
 import type { Claim, WorkerArgs } from "../shared/worker-protocol.js";
@@ -55,8 +56,11 @@ export type StartedWorker = Awaited<ReturnType<typeof startWorker>>;
 /** The calls of whoever holds these credentials. */
 export function workerWith(t: Harness, credentials: { workerId: string; workerToken: string }) {
   const of = ({ messageId, leaseId, generation }: Claimed) => ({ ...credentials, messageId, leaseId, generation });
-  const claim = async (conversationId?: string): Promise<Claim | null> => {
-    const where = conversationId === undefined ? {} : { conversationId };
+  const claim = async (conversationId?: string, knownLeaseIds?: string[]): Promise<Claim | null> => {
+    const where = {
+      ...(conversationId === undefined ? {} : { conversationId }),
+      ...(knownLeaseIds === undefined ? {} : { knownLeaseIds }),
+    };
     return await t.action(async (ctx) => await ctx.runMutation(lib.claim, { ...credentials, ...where }));
   };
   return {
@@ -92,6 +96,12 @@ export function workerWith(t: Harness, credentials: { workerId: string; workerTo
       await t.action(async (ctx) => await ctx.runMutation(lib.complete, { ...of(claimed), reply, ...ending })),
     fail: async (claimed: Claimed, errorMessage = "boom", retryable = true) =>
       await t.action(async (ctx) => await ctx.runMutation(lib.fail, { ...of(claimed), errorMessage, retryable })),
+    /** As `fail`, with the kind that decides whether there is another try. */
+    failAs: async (claimed: Claimed, errorKind: FailureKind, rest: { retryAfterMs?: number } = {}) =>
+      await t.action(
+        async (ctx) =>
+          await ctx.runMutation(lib.fail, { ...of(claimed), errorMessage: `It was ${errorKind}.`, errorKind, ...rest }),
+      ),
     release: async (claimed: Claimed) => await t.action(async (ctx) => await ctx.runMutation(lib.release, of(claimed))),
     hasQueued: async (conversationId: string) =>
       await t.action(
