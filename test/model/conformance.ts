@@ -38,6 +38,10 @@ function requireEqual(what: string, actual: Record<string, unknown>, expected: R
   }
 }
 
+const countOf = (summary: Doc<"messages">["summary"]) => ({
+  dropped: (summary?.bullets.length ?? 0) + (summary?.more ?? 0),
+});
+
 function requireMessage(message: Message, row: Doc<"messages"> | undefined): void {
   require(row !== undefined, () => `INV-14: message ${message.id} is gone`);
   requireEqual(`INV-14, INV-20, INV-21: ${message.id}`, row, {
@@ -49,6 +53,10 @@ function requireMessage(message: Message, row: Doc<"messages"> | undefined): voi
     scheduledFor: message.dueAt,
     conversationId: message.conversation.id,
   });
+  requireEqual(`INV-33: what ${message.id} tells of dropped messages`, countOf(row.summary), { dropped: message.told });
+  const errors = row.errors ?? [];
+  require(errors.length === Math.min(message.failures, 10), () =>
+    `INV-21: ${message.id} has failed ${message.failures} times and remembers ${errors.length}`);
 }
 
 function requireLane({ world }: Driver, conversation: Conversation, lane: Doc<"lanes">): void {
@@ -66,6 +74,7 @@ function requireLane({ world }: Driver, conversation: Conversation, lane: Doc<"l
     queuedCount: queuedOf(conversation).length,
     agentKey: conversation.agent.key,
   });
+  requireEqual(`INV-33: what ${conversation.id} has dropped`, countOf(lane.dropped), { dropped: conversation.untold });
   if (phase === "later") {
     require(lane.wakeAt !== undefined && head !== null && lane.wakeAt <= Math.max(head.dueAt, now), () =>
       `INV-12: ${conversation.id} wakes at ${String(lane.wakeAt)}, but its head is due at ${head?.dueAt ?? 0}`);
@@ -94,6 +103,8 @@ function requireLeases({ world, reference }: Driver): void {
 function requireHolder({ world }: Driver, worker: Worker): void {
   const row = world.table("leaseHolders").find(({ workerId }) => workerId === worker.id);
   require(row !== undefined, () => `INV-05: the heartbeat of ${worker.id} is gone`);
+  // The sweep's loop notices when it looks; until then nobody is hurt.
+  if (row.state === "lapsed" && world.now >= worker.expiresAt) worker.isCounted = false;
   requireEqual(`INV-04, INV-05: the heartbeat of ${worker.id}`, row, {
     epoch: worker.life,
     state: worker.isCounted ? "live" : "lapsed",

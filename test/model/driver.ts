@@ -3,7 +3,15 @@ import type { Doc } from "../../src/component/_generated/dataModel.js";
 import type { AgentFactoryErrorKind } from "../../src/shared/errors.js";
 import type { Deployment } from "./setup.js";
 import { wake } from "./reference/lanes.js";
-import { isHeld, isRejected, type Lease, type Message, type Reference, type Worker } from "./reference/state.js";
+import {
+  isAlive,
+  isHeld,
+  isRejected,
+  type Lease,
+  type Message,
+  type Reference,
+  type Worker,
+} from "./reference/state.js";
 import { deadTurns, fail, type Window } from "./reference/turns.js";
 import { require, type Outcome, type World } from "./world.js";
 
@@ -12,6 +20,8 @@ export class Driver {
   readonly reference: Reference;
   /** The last call as it was made, to be made again. */
   last: (() => Promise<void>) | null = null;
+  /** Nobody runs the pool's reconcile: the queue has to keep its own clock. */
+  isPoolDead = false;
   /** While all is healed at the end, which is not what the run was about. */
   isHealing = false;
   /** What happened, for reports: how often each kind of thing. */
@@ -51,7 +61,7 @@ export class Driver {
     let requeued = 0;
     for (const lease of leases) {
       const chosen = this.messageRow(lease.message).scheduledFor;
-      const window = fail(lease, { error: "lost", retryable: true }, now, chosen);
+      const window = fail(lease, { retryable: true }, now, chosen);
       this.note(window === null ? "lost for good" : "lost");
       if (window === null) continue;
       requireWithin(window, chosen, lease);
@@ -60,18 +70,31 @@ export class Driver {
     return { requeued, deadLettered: leases.length - requeued };
   }
 
-  /** Runs something that takes back what is dead, and notes it. */
+  /** Runs something that may take back what is dead, and notes what it has. */
+  async adopting(run: () => Promise<void>): Promise<void> {
+    const { now } = this.world;
+    const dead = deadTurns(this.reference, now);
+    await run();
+    const left = new Set(this.world.table("leases").map(({ _id }) => String(_id)));
+    this.loseTurns(
+      dead.filter(({ id }) => !left.has(id)),
+      now,
+    );
+  }
+
+  /** Runs something that must take back all that is dead, and notes it. */
   async recovering<Result>(run: () => Promise<Result>): Promise<{ result: Result; requeued: number; dead: number }> {
     const { now } = this.world;
     const dead = deadTurns(this.reference, now);
     const result = await run();
     const { requeued, deadLettered } = this.loseTurns(dead, now);
-    for (const worker of this.reference.workers) if (now >= worker.expiresAt) worker.isCounted = false;
+    for (const worker of this.reference.workers) worker.isCounted = isAlive(worker, now);
     return { result, requeued, dead: deadLettered };
   }
 
   /** What the pool's reconcile does to the queue. */
   async sweep(): Promise<void> {
+    if (this.isPoolDead) return;
     await this.recovering(async () => {
       wake(this.reference, this.world.now);
       await this.world.call("pool/internal:sweep", { poolKey: "default" });

@@ -1,6 +1,7 @@
 /** Steps of those who send messages. */
-import { headOf, settle } from "./reference/lanes.js";
-import type { Conversation, Message } from "./reference/state.js";
+import { reconsider } from "./reference/lanes.js";
+import { queuedOf, type Conversation, type Message } from "./reference/state.js";
+import { cancel, drop, redrive, victimOf } from "./reference/turns.js";
 import { expectAccepted, expectRefusal, pick, type Driver } from "./driver.js";
 import type { Step } from "./steps.js";
 import { require } from "./world.js";
@@ -34,6 +35,7 @@ async function enqueue(
     ...(step.priority === undefined ? {} : { priority: step.priority }),
     ...(scheduledFor === undefined ? {} : { scheduledFor }),
     ...(step.maxAttempts === undefined ? {} : { maxAttempts: step.maxAttempts }),
+    ...(step.aside === true ? { blocksFollowers: false } : {}),
     payload: {
       provider,
       providerUserId: "someone",
@@ -50,8 +52,14 @@ async function enqueue(
     return;
   }
   if (!agent.enabled) return expectRefusal(outcome, "agent_disabled", "enqueue for a disabled agent");
+  const isFull = queuedOf(conversation).length >= agent.policy.maxQueued;
+  if (isFull && agent.policy.overflow === "reject") {
+    driver.note("refused: full");
+    return expectRefusal(outcome, "queue_full", "one message too many");
+  }
   const id = expectAccepted(outcome, "enqueue");
   require(!reference.messages.has(id), () => `INV-17: a new message got the id of another one, ${id}`);
+  const victim = victimOf(conversation);
   conversation.lastSequence += 1;
   const message: Message = {
     id,
@@ -60,17 +68,47 @@ async function enqueue(
     status: "queued",
     priority: step.priority ?? 0,
     dueAt: Math.max(scheduledFor ?? now, now),
-    blocks: true,
+    blocks: step.aside !== true,
     attempts: 0,
     maxAttempts: step.maxAttempts ?? agent.policy.maxAttempts,
     releases: 0,
-    errors: [],
+    failures: 0,
+    told: 0,
     completion: null,
   };
   conversation.messages.push(message);
   reference.messages.set(id, message);
   if (delivery !== null) reference.deliveries.set(delivery, message);
-  const isNext = conversation.phase === "later" && headOf(conversation, now) === message;
-  if (conversation.phase === "idle" || isNext) settle(conversation, now);
-  driver.note("enqueued");
+  const dropped = !isFull ? undefined : agent.policy.overflow === "drop_new" ? message : victim;
+  if (dropped === message) message.status = "dropped";
+  else if (dropped !== undefined) drop(dropped);
+  if (dropped !== message) reconsider(conversation, now);
+  driver.note(dropped === undefined ? "enqueued" : `enqueued, ${agent.policy.overflow}`);
+}
+
+export async function cancelMessage(driver: Driver, message: Message): Promise<void> {
+  const { world } = driver;
+  const before = world.rows();
+  const call = await world.call<{ canceled: boolean; status: string }>("lib:cancelMessage", { messageId: message.id });
+  const { canceled, status } = expectAccepted(call, "cancel");
+  const wasGoing = cancel(message, world.now);
+  require(canceled === wasGoing && status === message.status, () =>
+    `INV-05, INV-14: canceling ${message.id} (${message.status}) was answered ${String(canceled)}, ${status}`);
+  if (!wasGoing) require(world.changesSince(before).length === 0, () => "canceling what is over changed something");
+  driver.note(wasGoing ? "canceled" : "not canceled");
+}
+
+export async function redriveMessage(driver: Driver, message: Message): Promise<void> {
+  const { world } = driver;
+  const before = world.rows();
+  const call = await world.call<{ redriven: boolean; status: string }>("lib:redrive", { messageId: message.id });
+  const isDead = message.status === "dead_letter";
+  if (isDead && !message.conversation.agent.enabled) return expectRefusal(call, "agent_disabled", "redrive");
+  const { redriven, status } = expectAccepted(call, "redrive");
+  if (isDead) redrive(message, world.now);
+  require(redriven === isDead && status === message.status, () =>
+    `INV-13: redriving ${message.id} (${message.status}) was answered ${String(redriven)}, ${status}`);
+  if (!isDead)
+    require(world.changesSince(before).length === 0, () => "redriving what is no dead letter changed something");
+  driver.note(isDead ? "redriven" : "not redriven");
 }

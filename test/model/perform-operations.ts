@@ -1,6 +1,14 @@
 /** Steps of the scheduler, the pool and the operator, and of time. */
 import { resume, wake } from "./reference/lanes.js";
-import { isAlive, isRejected, leasesOf, queuedOf, type Worker } from "./reference/state.js";
+import {
+  DEFAULT_POLICY,
+  isAlive,
+  isRejected,
+  leasesOf,
+  queuedOf,
+  type Policy,
+  type Worker,
+} from "./reference/state.js";
 import { moveWorker } from "../../src/component/workers/fleet.js";
 import { credentialsOf, expectAccepted, expectRefusal, pick, type Driver } from "./driver.js";
 import { configure } from "./setup.js";
@@ -22,27 +30,24 @@ export async function runJobs(driver: Driver, isReversed = false): Promise<void>
 
 async function runJob(driver: Driver, job: Job): Promise<void> {
   const { world, reference } = driver;
-  require(job.state === "pending", () => `job ${job.name} has failed`);
   if (job.name === "pool/internal:reconcile") {
     // The pool's own work is its own test's; what it does to the queue is its first step.
     await world.finishJob(job);
     return await driver.sweep();
   }
-  if (job.name === "queue/internal:recoverMore") {
-    await driver.recovering(async () => await world.runJob(job));
-    return;
-  }
   if (job.name === "queue/internal:wakeLanes") wake(reference, world.now);
-  await world.runJob(job);
+  // The sweep's loop decides itself whether it does something now.
+  await driver.adopting(async () => await world.runJob(job));
   const { agentKey } = job.args as { agentKey?: string };
   if (job.name === "queue/internal:resumeAgent" && agentKey !== undefined) resume(reference, agentKey, world.now);
 }
 
 export async function reap(driver: Driver, by: "sweep" | "releaseStuckJobs"): Promise<void> {
   if (by === "sweep") return await driver.sweep();
-  const { result, requeued, dead } = await driver.recovering(
-    async () => await driver.world.call<{ requeued: number; unlocked: number }>("lib:releaseStuckJobs", {}),
-  );
+  const { result, requeued, dead } = await driver.recovering(async () => {
+    wake(driver.reference, driver.world.now);
+    return await driver.world.call<{ requeued: number; unlocked: number }>("lib:releaseStuckJobs", {});
+  });
   const report = expectAccepted(result, "releaseStuckJobs");
   require(report.requeued === requeued && report.unlocked === requeued + dead, () =>
     `INV-22: ${requeued} turns went back and ${dead} were dead, but the report says ${JSON.stringify(report)}`);
@@ -79,6 +84,26 @@ export async function drainWorker(driver: Driver, worker: Worker): Promise<void>
 export async function setAgent(driver: Driver, index: number, isEnabled: boolean): Promise<void> {
   const agent = pick(driver.reference.agents, index)!;
   agent.enabled = isEnabled;
+  await configure(driver.world, agent);
+}
+
+/** Policies an operator changes between; the first is the default. */
+const POLICIES: Partial<Policy>[] = [
+  {},
+  { maxAttempts: 2, baseMs: 5_000, factor: 3, capMs: 20_000, jitter: 0.5 },
+  { maxQueued: 2, overflow: "reject" },
+  { maxQueued: 2, overflow: "drop_new" },
+  { maxQueued: 2, overflow: "drop_old" },
+  { maxQueued: 1, overflow: "summarize" },
+  { maxConcurrent: 1 },
+  { maxConcurrentPerUser: 1 },
+  { maxConcurrent: 2, maxConcurrentPerUser: 1, maxQueued: 3, overflow: "summarize", baseMs: 200, capMs: 400 },
+];
+
+export async function setPolicy(driver: Driver, index: number, policy: number): Promise<void> {
+  const agent = pick(driver.reference.agents, index)!;
+  const change = pick(POLICIES, policy)!;
+  agent.policy = change === POLICIES[0] ? DEFAULT_POLICY : { ...DEFAULT_POLICY, ...change };
   await configure(driver.world, agent);
 }
 

@@ -1,7 +1,8 @@
 /** Steps of workers: claiming, and everything they do with what they have claimed. */
 import type { Doc } from "../../src/component/_generated/dataModel.js";
 import type { Claim } from "../../src/shared/worker-protocol.js";
-import { choicesOf, isBarred, isBest, take } from "./reference/claims.js";
+import type { FailureKind } from "../../src/shared/failure.js";
+import { choicesOf, forgottenBy, isBarred, isBest, take } from "./reference/claims.js";
 import { headOf } from "./reference/lanes.js";
 import { isAlive, isRejected, type Lease, type Worker } from "./reference/state.js";
 import { complete, deadTurnsOf, fail, release } from "./reference/turns.js";
@@ -17,22 +18,41 @@ import {
 } from "./driver.js";
 import { require, type Outcome, type Rows } from "./world.js";
 
+/** Failures that no repetition can mend, and others: written down a second time on purpose. */
+const FINAL_FAILURES: FailureKind[] = [
+  "invalid_input",
+  "unauthorized",
+  "forbidden",
+  "budget_exceeded",
+  "config_error",
+  "context_overflow",
+  "output_too_large",
+  "agent_removed",
+];
+const FAILURE_KINDS: FailureKind[] = [...FINAL_FAILURES, "rate_limited", "overloaded", "unreachable", "timeout"];
+
 export async function claim(
   driver: Driver,
   worker: Worker,
-  conversationId: string | undefined,
-  isLost = false,
+  { only, isLost = false, listsLeases = false }: { only?: string; isLost?: boolean; listsLeases?: boolean } = {},
 ): Promise<void> {
   const places = driver.world.table("lanes").filter(({ state }) => state === "ready");
   const before = driver.world.rows();
-  const where = conversationId === undefined ? {} : { conversationId };
-  const outcome = await driver.world.call<Claim | null>("lib:claim", { ...credentialsOf(worker), ...where });
-  acceptClaim(driver, { worker, only: conversationId, outcome, places, before, isLost });
+  const tokens = driver.reference.tokens.filter((token) => token.worker === worker).map(({ id }) => id);
+  const known = listsLeases ? tokens : null;
+  const args = {
+    ...(only === undefined ? {} : { conversationId: only }),
+    ...(known === null ? {} : { knownLeaseIds: known }),
+  };
+  const outcome = await driver.world.call<Claim | null>("lib:claim", { ...credentialsOf(worker), ...args });
+  acceptClaim(driver, { worker, only, known, outcome, places, before, isLost });
 }
 
 type Claiming = {
   worker: Worker;
   only: string | undefined;
+  /** The leases it says it runs. */
+  known: string[] | null;
   outcome: Outcome<Claim | null>;
   places: Doc<"lanes">[];
   before: Rows;
@@ -40,11 +60,22 @@ type Claiming = {
 };
 
 /** Holds the answer against what the worker could have been given. */
-export function acceptClaim(driver: Driver, { worker, only, outcome, places, before, isLost }: Claiming): void {
+export function acceptClaim(driver: Driver, claiming: Claiming): void {
+  const { worker, only, known, outcome, places, before, isLost } = claiming;
   const { world, reference } = driver;
   const { now } = world;
   if (isRejected(worker, now)) return expectRefusal(outcome, "worker_rejected", "a claim of a worker that is gone");
   const claimed = expectAccepted(outcome, "a claim");
+  const forgotten = known === null ? [] : forgottenBy(reference, worker, known, now);
+  if (forgotten.length > 0) {
+    const again = forgotten.find(({ id }) => id === claimed?.leaseId);
+    require(again !== undefined &&
+      claimed?.generation === again.generation &&
+      claimed.attempt === again.message.attempts, () =>
+      `INV-20: ${worker.id} does not get again what it was given, but ${JSON.stringify(claimed)}`);
+    if (!isLost) reference.tokens.push(again);
+    return driver.note("claimed again");
+  }
   if (isBarred(reference, worker, now)) {
     require(claimed === null, () => `INV-04: ${worker.id} may claim nothing, but got ${JSON.stringify(claimed)}`);
     require(world.changesSince(before).length === 0, () => "a claim that was barred changed something");
@@ -99,7 +130,7 @@ export async function claimAll(driver: Driver): Promise<void> {
   let left = places;
   for (const [index, worker] of workers.entries()) {
     const outcome = outcomes[index]!;
-    acceptClaim(driver, { worker, only: undefined, outcome, places: left, before, isLost: false });
+    acceptClaim(driver, { worker, only: undefined, known: null, outcome, places: left, before, isLost: false });
     left = left.filter(({ conversationId }) => conversationId !== outcome.value?.conversationId);
   }
 }
@@ -142,18 +173,31 @@ export async function completeTurn(driver: Driver, lease: Lease, isOther: boolea
   driver.note("completed");
 }
 
-export async function failTurn(driver: Driver, lease: Lease, { kind }: { kind?: number }): Promise<void> {
+export async function failTurn(
+  driver: Driver,
+  lease: Lease,
+  wish: { kind?: number; retryable?: boolean; retryAfterMs?: number },
+): Promise<void> {
   const { world } = driver;
   const { now } = world;
-  const retryable = kind === undefined || kind % 3 !== 0;
+  const errorKind = wish.kind === undefined ? undefined : pick(FAILURE_KINDS, wish.kind)!;
+  const { retryable, retryAfterMs } = wish;
+  const isRetryable = retryable ?? (errorKind === undefined || !FINAL_FAILURES.includes(errorKind));
   const outcome = await world.call<{ requeued: boolean; deadLettered: boolean; nextScheduledFor: number | null }>(
     "lib:fail",
-    { ...claimedOf(lease), errorMessage: "It broke.", retryable },
+    {
+      ...claimedOf(lease),
+      errorMessage: "It broke.",
+      ...(errorKind === undefined ? {} : { errorKind }),
+      ...(retryable === undefined ? {} : { retryable }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    },
   );
   const refusal = refusalOf(lease, now);
   if (refusal !== null) return expectRefusal(outcome, refusal, "fail");
   const { requeued, deadLettered, nextScheduledFor } = expectAccepted(outcome, "fail");
-  const window = fail(lease, { error: "It broke.", retryable }, now, nextScheduledFor ?? 0);
+  const failure = { retryable: isRetryable, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  const window = fail(lease, failure, now, nextScheduledFor ?? 0);
   require(requeued === (window !== null) && deadLettered === (window === null), () =>
     `INV-21, INV-24: ${lease.message.id} failed for the ${lease.message.attempts}. time: requeued ${requeued}`);
   if (window !== null) requireWithin(window, nextScheduledFor ?? 0, lease);

@@ -1,11 +1,20 @@
 /** Does one step, to the component and to the reference. */
 import type { Driver } from "./driver.js";
 import { pick } from "./driver.js";
-import { performEnqueue } from "./perform-intake.js";
-import { approach, drainWorker, loseWorker, reap, runJobs, sayGoodbye, setAgent } from "./perform-operations.js";
+import { cancelMessage, performEnqueue, redriveMessage } from "./perform-intake.js";
+import {
+  approach,
+  drainWorker,
+  loseWorker,
+  reap,
+  runJobs,
+  sayGoodbye,
+  setAgent,
+  setPolicy,
+} from "./perform-operations.js";
 import { claim, claimAll, completeTurn, failTurn, forge, heartbeat, releaseTurn, stream } from "./perform-turns.js";
 import { isBarred } from "./reference/claims.js";
-import { isAlive, type Lease } from "./reference/state.js";
+import { isAlive, type Lease, type Message } from "./reference/state.js";
 import { startWorker } from "./setup.js";
 import type { Step } from "./steps.js";
 
@@ -25,9 +34,11 @@ export async function perform(driver: Driver, step: Step): Promise<void> {
       const worker = pick(step.isAny === true || free.length === 0 ? driver.actors() : free, step.worker);
       const only = step.conversation === undefined ? null : pick(reference.conversations, step.conversation);
       if (worker === null) return;
+      const { isLost = false, listsLeases = false } = step;
+      const wish = { isLost, listsLeases, ...(only === null ? {} : { only: only.id }) };
       // As a worker does that has been silent: it asks whether it is still alive before it asks for work.
       if (step.isAny !== true && !isAlive(worker, world.now)) await heartbeat(driver, worker);
-      return await repeatable(driver, 0, async () => claim(driver, worker, only?.id, step.isLost));
+      return await repeatable(driver, 0, async () => claim(driver, worker, wish));
     }
     case "claimAll":
       return await claimAll(driver);
@@ -81,10 +92,23 @@ export async function perform(driver: Driver, step: Step): Promise<void> {
     case "setAgent":
       return await setAgent(driver, step.agent, step.isEnabled);
     case "setPolicy":
+      return await setPolicy(driver, step.agent, step.policy);
     case "cancel":
-    case "redrive":
-      return;
+    case "redrive": {
+      const message = pick(targetsOf(driver, step), step.message);
+      if (message === null) return;
+      const act = step.do === "cancel" ? cancelMessage : redriveMessage;
+      return await repeatable(driver, 0, async () => act(driver, message));
+    }
   }
+}
+
+/** Mostly messages about which something can be done; now and then any. */
+function targetsOf({ reference }: Driver, step: { do: "cancel" | "redrive"; message: number }): Message[] {
+  const messages = [...reference.messages.values()];
+  const wanted = step.do === "redrive" ? ["dead_letter"] : ["queued", "processing"];
+  const fitting = messages.filter(({ status }) => wanted.includes(status));
+  return step.message % 4 === 0 || fitting.length === 0 ? messages : fitting;
 }
 
 async function performOnWorker(

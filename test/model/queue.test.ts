@@ -37,9 +37,14 @@ const describeTally = (tally: Map<string, number>) =>
     .sort()
     .join(", ");
 
-beforeEach(() => vi.stubEnv("AGENT_FACTORY_LOG_LEVEL", "error"));
+beforeEach(() => {
+  vi.stubEnv("AGENT_FACTORY_LOG_LEVEL", "error");
+  // The sweep's loop says when it had to be started anew, which here is every time its jobs have been late.
+  vi.spyOn(console, "warn").mockReturnValue();
+});
 afterEach(() => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
   vi.unstubAllEnvs();
 });
 

@@ -1,9 +1,10 @@
 /** One run: steps, with everything checked after each, then peace, after which all that was accepted must be over. */
+import { requireCaps, viewSlots } from "./caps.js";
 import { requireConformance } from "./conformance.js";
 import { Driver } from "./driver.js";
 import { requireInvariants } from "./invariants.js";
 import { perform } from "./perform.js";
-import { runJobs, setAgent } from "./perform-operations.js";
+import { runJobs, setAgent, setPolicy } from "./perform-operations.js";
 import { claim, completeTurn, heartbeat } from "./perform-turns.js";
 import type { Worker } from "./reference/state.js";
 import { openDeployment, startWorker } from "./setup.js";
@@ -12,6 +13,7 @@ import { require, Violation } from "./world.js";
 
 /** Rounds until everything is over: each gets something done, or lets the next backoff or reservation pass. */
 const MAX_ROUNDS = 400;
+const MIN_WAIT_MS = 1_000;
 /** Less than a lease, so that the worker's next heartbeat is in time. */
 const MAX_WAIT_MS = 40_000;
 
@@ -20,9 +22,12 @@ export async function beginRun(): Promise<Driver> {
 }
 
 export async function doStep(driver: Driver, step: Step): Promise<void> {
+  const slots = viewSlots(driver);
+  if (slots.lanes.some(({ state }) => state === "throttled")) driver.note("steps with a throttled lane");
   try {
     await perform(driver, step);
     requireAll(driver);
+    requireCaps(driver, slots);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const kind = error instanceof Violation ? Violation : Error;
@@ -47,7 +52,12 @@ export async function endRun(driver: Driver): Promise<void> {
 async function heal(driver: Driver): Promise<void> {
   const { world, reference } = driver;
   driver.isHealing = true;
-  for (const [index] of reference.agents.entries()) await setAgent(driver, index, true);
+  // Every other time without the pool's help: the queue has to keep its own clock.
+  driver.isPoolDead = reference.messages.size % 2 === 0;
+  for (const [index] of reference.agents.entries()) {
+    await setAgent(driver, index, true);
+    await setPolicy(driver, index, 0);
+  }
   for (const worker of reference.workers) worker.isKilled = true;
   const worker = await startWorker(driver, { isolation: "shared", capacity: 64, runMs: 900_000 });
   for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -56,7 +66,7 @@ async function heal(driver: Driver): Promise<void> {
     await heartbeat(driver, worker);
     for (let turn = 0; turn < 64; turn++) {
       const known = reference.tokens.length;
-      await claim(driver, worker, undefined);
+      await claim(driver, worker);
       const lease = reference.tokens[known];
       if (lease === undefined) break;
       await completeTurn(driver, lease, false);
@@ -82,7 +92,9 @@ async function waitForNext(driver: Driver, worker: Worker): Promise<void> {
     ...world.table("lanes").flatMap(({ wakeAt }) => wakeAt ?? []),
     ...silent.map(({ expiresAt }) => expiresAt),
   );
-  for (let wait = next - world.now; wait > 0 && Number.isFinite(wait); wait -= MAX_WAIT_MS) {
+  // What is overdue is noticed when the queue's clock strikes next.
+  const until = Number.isFinite(next) ? Math.max(next - world.now, MIN_WAIT_MS) : MIN_WAIT_MS;
+  for (let wait = until; wait > 0; wait -= MAX_WAIT_MS) {
     world.advance(Math.min(wait, MAX_WAIT_MS));
     await heartbeat(driver, worker);
   }

@@ -46,8 +46,20 @@ export async function openDeployment(): Promise<Deployment> {
   return deployment;
 }
 
-export async function configure(world: World, { key, enabled }: Agent): Promise<void> {
-  const outcome = await world.call("lib:configureAgent", { agentKey: key, version: "1", secretsRef: [], enabled });
+export async function configure(world: World, { key, enabled, policy }: Agent): Promise<void> {
+  const { maxAttempts, maxConcurrent, maxConcurrentPerUser, maxQueued, overflow, ...backoff } = policy;
+  const queuePolicy = {
+    maxAttempts,
+    backoff,
+    maxQueuedPerConversation: maxQueued,
+    overflow,
+    ...(maxConcurrent === null ? {} : { maxConcurrent }),
+    ...(maxConcurrentPerUser === null ? {} : { maxConcurrentPerUser }),
+  };
+  const profile = { agentKey: key, version: "1", secretsRef: [], enabled };
+  // What is as documented is left to the queue, which then has to have the same defaults.
+  const isDefault = policy === DEFAULT_POLICY;
+  const outcome = await world.call("lib:configureAgent", { ...profile, ...(isDefault ? {} : { queuePolicy }) });
   if (outcome.refused !== null) throw new Error(`Agent ${key} was refused: ${outcome.refused}`);
 }
 
@@ -61,8 +73,7 @@ function addConversation(reference: Reference, id: string, agent: Agent, user: s
     lastSequence: 0,
     messages: [],
     lease: null,
-    dueSince: 0,
-    warmWorker: null,
+    untold: 0,
   };
   reference.conversations.push(conversation);
 }

@@ -17,11 +17,19 @@ export type Step =
       maxAttempts?: number;
       repeat?: number;
     }
-  | { do: "claim"; worker: number; isAny?: boolean; conversation?: number; isLost?: boolean }
+  | { do: "claim"; worker: number; isAny?: boolean; conversation?: number; isLost?: boolean; listsLeases?: boolean }
   | { do: "claimAll" }
   | { do: "heartbeat"; worker?: number }
   | { do: "complete"; token: number; isOld?: boolean; repeat?: number; other?: boolean }
-  | { do: "fail"; token: number; isOld?: boolean; repeat?: number; kind?: number; retryAfterMs?: number }
+  | {
+      do: "fail";
+      token: number;
+      isOld?: boolean;
+      repeat?: number;
+      kind?: number;
+      retryable?: boolean;
+      retryAfterMs?: number;
+    }
   | { do: "release"; token: number; isOld?: boolean; repeat?: number }
   | { do: "stream"; token: number; isOld?: boolean; repeat?: number; gap?: boolean }
   | { do: "forge"; token: number; change: "generation" | "lease" | "worker" | "message" }
@@ -65,11 +73,17 @@ const enqueue = step("enqueue", {
   priority: sometimes(fc.integer({ min: 0, max: 100 })),
   delayMs: sometimes(fc.constantFrom(1, 2_000, 60_000, 3_600_000), 8),
   key: sometimes(fc.nat({ max: 5 }), 4),
-  aside: rarely,
+  aside: sometimes(fc.constant(true), 5),
   maxAttempts: sometimes(fc.integer({ min: 1, max: 3 })),
   repeat,
 });
-const claim = step("claim", { worker: index, isAny: rarely, conversation: sometimes(index, 5), isLost: rarely });
+const claim = step("claim", {
+  worker: index,
+  isAny: rarely,
+  conversation: sometimes(index, 5),
+  isLost: rarely,
+  listsLeases: fc.boolean(),
+});
 const advance = step("advance", { ms: fc.constantFrom(...ADVANCES) });
 
 /** The commands with their weights: most of the time messages come and workers work. */
@@ -84,6 +98,7 @@ export const WEIGHTED_STEPS: { weight: number; arbitrary: fc.Arbitrary<Step> }[]
     arbitrary: step("fail", {
       ...token,
       kind: sometimes(index),
+      retryable: sometimes(fc.boolean(), 5),
       retryAfterMs: sometimes(fc.constantFrom(1, 5_000, 600_000), 6),
     }),
   },
@@ -115,5 +130,8 @@ export const WEIGHTED_STEPS: { weight: number; arbitrary: fc.Arbitrary<Step> }[]
   { weight: 1, arbitrary: step("pause", { worker: index }) },
   { weight: 2, arbitrary: step("resume", { worker: index }) },
   { weight: 3, arbitrary: step("duplicate", { copies: fc.integer({ min: 1, max: 4 }) }) },
+  { weight: 3, arbitrary: step("cancel", { message: index }) },
+  { weight: 3, arbitrary: step("redrive", { message: index }) },
+  { weight: 3, arbitrary: step("setPolicy", { agent: index, policy: index }) },
   { weight: 3, arbitrary: step("setAgent", { agent: index, isEnabled: fc.constantFrom(true, true, true, false) }) },
 ];

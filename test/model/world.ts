@@ -17,7 +17,7 @@ const BEGINNING = Date.UTC(2026, 0, 5, 9);
 
 export type Outcome<Result> = { refused: null; value: Result } | { refused: AgentFactoryErrorKind; value: null };
 export type Rows = ReadonlyMap<string, Document>;
-export type Job = { id: string; componentPath: string; name: string; args: Value; at: number; state: string };
+export type Job = { id: string; componentPath: string; name: string; args: Value; at: number };
 
 /** Something the queue must never do; the message begins with the invariants it breaks. */
 export class Violation extends Error {}
@@ -107,14 +107,13 @@ export class World {
     return Object.values(_documents).filter(({ _id }) => tableOfId(_id) === name) as unknown as Doc<Name>[];
   }
 
-  /** Jobs of all components that have not run, and those that have failed, soonest first. */
+  /** Jobs of all components that have not run, soonest first. */
   jobs(): Job[] {
     const jobs: Job[] = [];
     for (const componentPath of Object.keys(this.internals.global.components)) {
       for (const row of Object.values(databaseOf(this.internals, componentPath)._documents)) {
         if (tableOfId(row._id) !== "_scheduled_functions") continue;
-        const state = (row["state"] as { kind: string }).kind;
-        if (state !== "pending" && state !== "failed") continue;
+        if ((row["state"] as { kind: string }).kind !== "pending") continue;
         const [args = {}] = row["args"] as Value[];
         jobs.push({
           id: row._id,
@@ -122,25 +121,29 @@ export class World {
           name: row["name"] as string,
           args,
           at: Number(row["scheduledTime"]),
-          state,
         });
       }
     }
     return jobs.sort((left, right) => left.at - right.at);
   }
 
-  /** Takes a job off the list, as done; what it does is up to the caller. */
-  async finishJob({ id, componentPath }: Job): Promise<void> {
-    await this.internals.accessor.runInComponent(componentPath, async () => {
-      databaseOf(this.internals, componentPath).delete("_scheduled_functions", id);
-      return null;
-    });
+  /** Marks a job as done without running it; what it does is up to the caller. */
+  async finishJob(job: Job): Promise<void> {
+    await this.markJob(job, "success");
   }
 
-  /** Runs a job that is a mutation of the component. */
+  /** Runs a job that is a mutation, through the states that Convex lets it go through. */
   async runJob(job: Job): Promise<void> {
-    await this.finishJob(job);
+    await this.markJob(job, "inProgress");
     const path = { componentPath: job.componentPath, udfPath: job.name };
     await this.internals.accessor.mutationFromPath(path, job.args as Record<string, Value>);
+    await this.markJob(job, "success");
+  }
+
+  private async markJob({ id, componentPath }: Job, kind: string): Promise<void> {
+    await this.internals.accessor.runInComponent(componentPath, async () => {
+      databaseOf(this.internals, componentPath).patch("_scheduled_functions", id, { state: { kind } });
+      return null;
+    });
   }
 }

@@ -3,6 +3,7 @@ import { isWithinScope, scopeOf, type Scope } from "../../../src/shared/scope.js
 import { headOf } from "./lanes.js";
 import {
   isAlive,
+  isHeld,
   leasesOf,
   type Conversation,
   type Lease,
@@ -25,7 +26,13 @@ const scoped = ({ id, agent, user }: Conversation) => ({
 const isInScope = (scope: Scope | null, conversation: Conversation): boolean =>
   scope === null || isWithinScope(scope, scoped(conversation));
 
-/** A worker that may claim nothing, whatever there is. */
+/** What it has been given and does not know of: it gets that again before anything else. */
+export function forgottenBy(reference: Reference, worker: Worker, known: readonly string[], now: number): Lease[] {
+  if (worker.status !== "active") return [];
+  return leasesOf(reference, worker).filter((lease) => isHeld(lease, now) && !known.includes(lease.id));
+}
+
+/** A worker that may claim nothing new, whatever there is. */
 export function isBarred(reference: Reference, worker: Worker, now: number): boolean {
   return (
     worker.status !== "active" ||
@@ -77,7 +84,8 @@ export function take(conversation: Conversation, worker: Worker, leaseId: string
   };
   conversation.lease = lease;
   conversation.phase = "leased";
-  conversation.warmWorker = worker;
+  message.told += conversation.untold;
+  conversation.untold = 0;
   worker.scope ??= scopeOf(worker.isolation, scoped(conversation));
   return lease;
 }

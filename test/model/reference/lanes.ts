@@ -17,13 +17,17 @@ export function headOf(conversation: Conversation, now: number): Message | null 
   return due[0] ?? (inLine.dueAt <= aside.dueAt ? inLine : aside);
 }
 
-/** Puts the conversation where its head belongs, unless it runs. */
+/** Puts the conversation where its head belongs. */
 export function settle(conversation: Conversation, now: number): void {
-  if (conversation.lease !== null) return void (conversation.phase = "leased");
   const head = headOf(conversation, now);
-  const phase = head === null ? "idle" : head.dueAt <= now ? "due" : "later";
-  if (phase === "due") conversation.dueSince = now;
-  conversation.phase = phase;
+  conversation.phase = head === null ? "idle" : head.dueAt <= now ? "due" : "later";
+}
+
+/** After its messages have changed: whoever runs goes on, and what is put aside stays there while it has messages. */
+export function reconsider(conversation: Conversation, now: number): void {
+  const { phase } = conversation;
+  const stays = phase === "leased" || (phase === "paused" && queuedOf(conversation).length > 0);
+  if (!stays) settle(conversation, now);
 }
 
 /** Notices what the clock has made due. */

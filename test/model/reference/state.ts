@@ -43,8 +43,10 @@ export type Message = {
   maxAttempts: number;
   /** Releases in a row. */
   releases: number;
-  /** Every attempt that failed, oldest first. */
-  errors: string[];
+  /** Failed attempts, since it was accepted. */
+  failures: number;
+  /** Dropped messages that its turn is told of, as far as it has not ended. */
+  told: number;
   completion: { leaseId: string; generation: number; reply: string } | null;
 };
 
@@ -63,10 +65,8 @@ export type Conversation = {
   lastSequence: number;
   messages: Message[];
   lease: Lease | null;
-  /** When it became due for the last time. */
-  dueSince: number;
-  /** The worker whose disk is warm. */
-  warmWorker: Worker | null;
+  /** Dropped messages that no turn has been told of. */
+  untold: number;
 };
 
 export type Lease = {

@@ -1,9 +1,20 @@
 /** How a turn may end, and what that does to its message and its conversation. */
-import { settle } from "./lanes.js";
-import { isHeld, leasesOf, type Lease, type Reference, type Worker } from "./state.js";
+import { reconsider, settle } from "./lanes.js";
+import {
+  DEFAULT_POLICY,
+  isHeld,
+  leasesOf,
+  queuedOf,
+  type Conversation,
+  type Lease,
+  type Message,
+  type Policy,
+  type Reference,
+  type Worker,
+} from "./state.js";
 
 /** Releases in a row that cost no wait. */
-const FREE_RELEASES = Infinity;
+const FREE_RELEASES = 2;
 /** No provider's wish counts for more than a day. */
 const MAX_RETRY_AFTER_MS = 24 * 60 * 60_000;
 
@@ -16,15 +27,14 @@ function endLease({ message: { conversation } }: Lease): void {
 export function complete(lease: Lease, reply: string, now: number): void {
   const { message } = lease;
   message.status = "done";
-  message.releases = 0;
   message.completion = { leaseId: lease.id, generation: lease.generation, reply };
   endLease(lease);
   settle(message.conversation, now);
 }
 
 /** When the next try may be: what the policy says, as far as jitter leaves it open. */
-export function backoffWindow(lease: Lease, tries: number, now: number, retryAfterMs = 0): Window {
-  const { baseMs, factor, capMs, jitter } = lease.message.conversation.agent.policy;
+function backoffWindow(policy: Policy, tries: number, now: number, retryAfterMs = 0): Window {
+  const { baseMs, factor, capMs, jitter } = policy;
   const delay = Math.min(capMs, baseMs * factor ** (tries - 1));
   const least = Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
   return {
@@ -33,7 +43,7 @@ export function backoffWindow(lease: Lease, tries: number, now: number, retryAft
   };
 }
 
-export type Failure = { error: string; retryable: boolean; retryAfterMs?: number };
+export type Failure = { retryable: boolean; retryAfterMs?: number };
 
 /**
  * Ends the attempt without an answer.
@@ -43,18 +53,19 @@ export type Failure = { error: string; retryable: boolean; retryAfterMs?: number
  */
 export function fail(lease: Lease, failure: Failure, now: number, chosen: number): Window | null {
   const { message } = lease;
-  message.errors.push(failure.error);
-  message.releases = 0;
+  message.failures += 1;
   endLease(lease);
   if (!failure.retryable || message.attempts >= message.maxAttempts) {
     message.status = "dead_letter";
+    passOn(message);
     settle(message.conversation, now);
     return null;
   }
+  message.releases = 0;
   message.status = "queued";
   message.dueAt = chosen;
   settle(message.conversation, now);
-  return backoffWindow(lease, message.attempts, now, failure.retryAfterMs);
+  return backoffWindow(message.conversation.agent.policy, message.attempts, now, failure.retryAfterMs);
 }
 
 /** Returns a turn that had not begun: no attempt counted, and no wait for the first two times in a row. */
@@ -67,7 +78,52 @@ export function release(lease: Lease, now: number, chosen: number): Window {
   endLease(lease);
   settle(message.conversation, now);
   if (message.releases <= FREE_RELEASES) return { from: now, to: now };
-  return backoffWindow(lease, message.releases - FREE_RELEASES, now);
+  return backoffWindow(DEFAULT_POLICY, message.releases - FREE_RELEASES, now);
+}
+
+/** What a message was to tell its turn, the next one is told. */
+function passOn(message: Message): void {
+  message.conversation.untold += message.told;
+  message.told = 0;
+}
+
+/** @returns whether there was something to cancel */
+export function cancel(message: Message, now: number): boolean {
+  if (message.status !== "queued" && message.status !== "processing") return false;
+  const { conversation } = message;
+  const isRunning = message.status === "processing";
+  message.status = "canceled";
+  passOn(message);
+  if (isRunning) {
+    conversation.lease = null;
+    settle(conversation, now);
+  } else {
+    reconsider(conversation, now);
+  }
+  return true;
+}
+
+/** Gives a dead letter all its attempts again, at its old place. */
+export function redrive(message: Message, now: number): void {
+  message.status = "queued";
+  message.attempts = 0;
+  message.releases = 0;
+  message.dueAt = now;
+  reconsider(message.conversation, now);
+}
+
+/** The message that has to go when there is one too many: the oldest in line, or else the first of those aside. */
+export function victimOf(conversation: Conversation): Message | undefined {
+  const queued = queuedOf(conversation);
+  const inLine = queued.filter(({ blocks }) => blocks).sort((left, right) => left.sequence - right.sequence);
+  const aside = queued.filter(({ blocks }) => !blocks).sort((left, right) => left.dueAt - right.dueAt);
+  return inLine[0] ?? aside[0];
+}
+
+export function drop(message: Message): void {
+  message.status = "dropped";
+  passOn(message);
+  if (message.conversation.agent.policy.overflow === "summarize") message.conversation.untold += 1;
 }
 
 /** The turns of a worker that are dead by now; the caller fails each. */
