@@ -18,6 +18,8 @@ const SCENARIOS: Scenario[] = [
   { ...BASE, finishedWorkers: 20_000 },
   ...[500, 2_000].map((history) => ({ ...BASE, history })),
   { backlog: 5_000, conversations: 5_000, workers: 100, finishedWorkers: 20_000, history: 2_000 },
+  { ...BASE, backlog: 100_000, conversations: 100 },
+  { backlog: 100_000, conversations: 100_000, workers: 1_000, finishedWorkers: 20_000, history: 100_000 },
 ];
 
 const rows: OpsRow[] = [];
