@@ -11,8 +11,8 @@ import { builtinModules } from "node:module";
 export const FLOORS = [
   ["agents", "identity", "secrets", "audit"],
   ["conversations", "queue"],
-  ["workers", "snapshots"],
-  ["pool", "outbox", "channels", "schedules", "skills", "console", "retention"],
+  ["workers", "snapshots", "skills"],
+  ["pool", "outbox", "channels", "schedules", "console", "retention"],
 ];
 
 /** Adapters to the clouds. They know no domain, and only the pool knows them. */

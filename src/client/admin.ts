@@ -6,6 +6,7 @@ import { vBridgeConfig } from "../shared/bridge.js";
 import { vMessageStatus, vPayload } from "../shared/payload.js";
 import { vProviderConfig, vScalingPolicy } from "../shared/provider-config.js";
 import { vQueuePolicy } from "../shared/queue-policy.js";
+import { vReleaseChannel } from "../shared/skills.js";
 import {
   vCancellation,
   vCleanupReport,
@@ -31,6 +32,7 @@ import {
 } from "../shared/views.js";
 import type { Authenticate } from "./auth.js";
 import { adminBuilders } from "./builders.js";
+import { skillsAdminApi } from "./skills.js";
 
 const bindingSource = v.union(v.literal("manual"), v.literal("telegram_pairing"), v.literal("api"));
 const metadata = v.optional(v.record(v.string(), v.string()));
@@ -45,7 +47,8 @@ export const DEFAULT_AGENT = {
   enabled: true,
 };
 
-export function adminApi({ lib }: ComponentApi, authenticate: Authenticate) {
+export function adminApi(component: ComponentApi, authenticate: Authenticate) {
+  const { lib } = component;
   const admin = adminBuilders(authenticate, {});
   const ofAgent = adminBuilders(authenticate, { agentKey: v.string() });
   const ofAnyAgent = adminBuilders(authenticate, { agentKey: v.optional(v.string()) });
@@ -53,6 +56,7 @@ export function adminApi({ lib }: ComponentApi, authenticate: Authenticate) {
   const ofConversation = adminBuilders(authenticate, { conversationId: v.string() });
   const ofAgentConversation = adminBuilders(authenticate, { conversationId: v.string(), agentKey: v.string() });
   return {
+    ...skillsAdminApi(component, authenticate),
     configureAgent: ofAgent.mutation("configureAgent")({
       args: {
         version: v.string(),
@@ -62,6 +66,7 @@ export function adminApi({ lib }: ComponentApi, authenticate: Authenticate) {
         ...runtimeProfileFields,
         botIdentity: v.optional(v.string()),
         bridgeConfig: v.optional(vBridgeConfig),
+        skillsChannel: v.optional(vReleaseChannel),
         enabled: v.boolean(),
       },
       returns: v.string(),

@@ -18,8 +18,8 @@ export function adminBuilders<T extends Target & PropertyValidators>(authenticat
   const guarded = (name: string, access: Access) => ({
     args: target,
     input: async (ctx: AuthCtx, about: ObjectType<T>) => {
-      await requireAdmin(authenticate, ctx, { name, access, ...about });
-      return { ctx: {}, args: about };
+      const caller = await requireAdmin(authenticate, ctx, { name, access, ...about });
+      return { ctx: { caller }, args: about };
     },
   });
   return {

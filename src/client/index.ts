@@ -14,6 +14,7 @@ export {
   type ResolvedBridgeRuntimeConfig,
 } from "./bridge.js";
 export { exposeApi, type ExposeOptions } from "./expose.js";
+export { prepareSkillFiles } from "./skill-files.js";
 export { DEFAULT_PATH_PREFIX, registerRoutes, type RouteOptions } from "./routes.js";
 export { bridgeSecretRefs, type BridgeConfig, type BridgeSetting } from "../shared/bridge.js";
 export { isAgentFactoryError, type AgentFactoryErrorData, type AgentFactoryErrorKind } from "../shared/errors.js";
@@ -26,6 +27,7 @@ export {
   type TranscriptEntry,
 } from "../shared/payload.js";
 export { DEFAULT_SCALING_POLICY, type ProviderConfig, type ScalingPolicy } from "../shared/provider-config.js";
+export type { ReleaseChannel, SkillFile, SkillView } from "../shared/skills.js";
 export type {
   BindingView,
   ConversationView,

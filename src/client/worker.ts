@@ -38,6 +38,11 @@ export function workerApi({ lib }: ComponentApi) {
       returns: protocol.workerHydrationBundle.returns,
       handler: async (ctx, args) => await ctx.runQuery(lib.getHydrationBundle, args),
     }),
+    workerGlobalSkillsManifest: queryGeneric({
+      args: protocol.workerGlobalSkillsManifest.args,
+      returns: protocol.workerGlobalSkillsManifest.returns,
+      handler: async (ctx, args) => await ctx.runQuery(lib.getWorkerGlobalSkillsManifest, args),
+    }),
     workerAppendTurnDelta: mutationGeneric({
       args: protocol.workerAppendTurnDelta.args,
       returns: protocol.workerAppendTurnDelta.returns,

@@ -43,6 +43,7 @@ export {
 } from "./queue/public.js";
 export { runRetention } from "./retention/public.js";
 export { importSecret, secretStatus } from "./secrets/public.js";
+export { deleteGlobalSkill, deployGlobalSkill, listGlobalSkills, setGlobalSkillStatus } from "./skills/public.js";
 export {
   appendConversationMessages,
   appendTurnDelta,
@@ -56,6 +57,7 @@ export {
   getHydrationBundle,
   getLatestDataSnapshotForRestore,
   getWorkerControlState,
+  getWorkerGlobalSkillsManifest,
   heartbeat,
   inbox as workerInbox,
   prepareDataSnapshotUpload,

@@ -6,6 +6,7 @@ import { identityTables } from "./identity/tables.js";
 import { poolTables } from "./pool/tables.js";
 import { queueTables } from "./queue/tables.js";
 import { secretTables } from "./secrets/tables.js";
+import { skillTables } from "./skills/tables.js";
 import { snapshotTables } from "./snapshots/tables.js";
 import { workerTables } from "./workers/tables.js";
 
@@ -17,5 +18,6 @@ export default defineSchema({
   ...queueTables,
   ...workerTables,
   ...snapshotTables,
+  ...skillTables,
   ...poolTables,
 });

@@ -9,6 +9,7 @@ import { v, type Infer, type ObjectType, type PropertyValidators, type Validator
 import { vBridgeRuntimeConfig } from "./bridge.js";
 import { vHydratedProfile } from "./agent-profile.js";
 import { vFailureKind } from "./failure.js";
+import { vReleaseChannel, vSkillManifest, vSkillManifestPointer } from "./skills.js";
 import { vPayload, vToolCall, vTranscriptEntry, vUsage } from "./payload.js";
 
 /** Text of one streamed delta, in UTF-16 code units. A worker splits what is longer. */
@@ -71,6 +72,8 @@ export const vHydrationBundle = v.object({
   }),
   /** How the agent calls functions of other apps, its service key included; `null` without a bridge. */
   bridgeRuntimeConfig: v.union(vBridgeRuntimeConfig, v.null()),
+  /** What must lie in the folder of skills before the runtime starts; ask for it when it is not what lies there. */
+  skills: vSkillManifestPointer,
   /** The workspace to restore, unless the worker's disk already holds exactly this snapshot; `null` = start empty. */
   snapshot: v.union(vSnapshotForRestore, v.null()),
 });
@@ -142,6 +145,14 @@ export const WORKER_PROTOCOL = {
   /** `false`: the worker had been given up, and every lease it held before this call is lost. */
   workerHeartbeat: mutation({ ...credentials }, v.boolean()),
   workerHydrationBundle: query({ ...claimed }, vHydrationBundle),
+  /**
+   * The skills of a channel (default `stable`) as of one moment, with their files, except of the bundles whose SHA-256 is in
+   * `knownBundles`.
+   */
+  workerGlobalSkillsManifest: query(
+    { ...credentials, releaseChannel: v.optional(vReleaseChannel), knownBundles: v.optional(v.array(v.string())) },
+    vSkillManifest,
+  ),
   /**
    * Streams output. `offset` is the number of UTF-16 code units streamed before `text` in this attempt, which makes a
    * repeated call harmless; a gap is refused with `output_gap`. `tools` replaces calls of the same `callId`.

@@ -59,6 +59,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               overflow?: "reject" | "drop_new" | "drop_old" | "summarize";
             };
             secretsRef: Array<string>;
+            skillsChannel?: "stable" | "canary";
             tools?: Array<string>;
             version: string;
           },
@@ -801,6 +802,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             overflow?: "reject" | "drop_new" | "drop_old" | "summarize";
           };
           secretsRef: Array<string>;
+          skillsChannel?: "stable" | "canary";
           tools?: Array<string>;
           version: string;
         },
@@ -812,6 +814,43 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "internal",
         { appName: string; volumeId: string },
         { message: string; ok: boolean; status: number },
+        Name
+      >;
+      deleteGlobalSkill: FunctionReference<
+        "mutation",
+        "internal",
+        { slug: string },
+        {
+          deleted: boolean;
+          deletedReleases: number;
+          deletedVersions: number;
+          slug: string;
+        },
+        Name
+      >;
+      deployGlobalSkill: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          actor?: string;
+          description?: string;
+          displayName?: string;
+          entryPoint?: string;
+          files: Array<{ content: string; path: string; sha256: string }>;
+          moduleFormat?: "esm" | "cjs";
+          releaseChannel?: "stable" | "canary";
+          slug: string;
+          version: string;
+        },
+        {
+          releaseChannel: "stable" | "canary";
+          releaseId: string;
+          sha256: string;
+          skillId: string;
+          slug: string;
+          version: string;
+          versionId: string;
+        },
         Name
       >;
       enqueue: FunctionReference<
@@ -1112,6 +1151,10 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             tools: Array<string> | null;
             version: string;
           };
+          skills: {
+            manifestVersion: string;
+            releaseChannel: "stable" | "canary";
+          };
           snapshot: {
             createdAt: number;
             downloadUrl: string;
@@ -1235,6 +1278,32 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         { shouldStop: boolean },
         Name
       >;
+      getWorkerGlobalSkillsManifest: FunctionReference<
+        "query",
+        "internal",
+        {
+          knownBundles?: Array<string>;
+          releaseChannel?: "stable" | "canary";
+          workerId: string;
+          workerToken: string;
+        },
+        {
+          generatedAt: number;
+          layoutVersion: "openclaw-workspace-skill-v1";
+          manifestVersion: string;
+          releaseChannel: "stable" | "canary";
+          skills: Array<{
+            entryPoint: string | null;
+            files: Array<{ content: string; path: string; sha256: string }>;
+            moduleFormat: "esm" | "cjs" | null;
+            sha256: string;
+            skillDirName: string;
+            slug: string;
+            version: string;
+          }>;
+        },
+        Name
+      >;
       hasQueuedJobsForConversation: FunctionReference<
         "query",
         "internal",
@@ -1258,6 +1327,34 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           secretRef: string;
         },
         { secretId: string; secretRef: string; version: number },
+        Name
+      >;
+      listGlobalSkills: FunctionReference<
+        "query",
+        "internal",
+        {
+          limit?: number;
+          releaseChannel?: "stable" | "canary";
+          status?: "active" | "disabled";
+        },
+        Array<{
+          activeRelease: {
+            activatedAt: number;
+            entryPoint: string | null;
+            moduleFormat: "esm" | "cjs" | null;
+            releaseChannel: "stable" | "canary";
+            releaseId: string;
+            sha256: string;
+            version: string;
+            versionId: string;
+          } | null;
+          description?: string;
+          displayName: string;
+          skillId: string;
+          slug: string;
+          status: "active" | "disabled";
+          updatedAt: number;
+        }>,
         Name
       >;
       listJobsByStatus: FunctionReference<
@@ -1721,6 +1818,13 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           metadata?: Record<string, string>;
         },
         string,
+        Name
+      >;
+      setGlobalSkillStatus: FunctionReference<
+        "mutation",
+        "internal",
+        { actor?: string; slug: string; status: "active" | "disabled" },
+        { slug: string; status: "active" | "disabled"; updated: boolean },
         Name
       >;
       setProviderRuntimeConfig: FunctionReference<
@@ -2210,6 +2314,82 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         >;
       };
     };
+    skills: {
+      public: {
+        deleteGlobalSkill: FunctionReference<
+          "mutation",
+          "internal",
+          { slug: string },
+          {
+            deleted: boolean;
+            deletedReleases: number;
+            deletedVersions: number;
+            slug: string;
+          },
+          Name
+        >;
+        deployGlobalSkill: FunctionReference<
+          "mutation",
+          "internal",
+          {
+            actor?: string;
+            description?: string;
+            displayName?: string;
+            entryPoint?: string;
+            files: Array<{ content: string; path: string; sha256: string }>;
+            moduleFormat?: "esm" | "cjs";
+            releaseChannel?: "stable" | "canary";
+            slug: string;
+            version: string;
+          },
+          {
+            releaseChannel: "stable" | "canary";
+            releaseId: string;
+            sha256: string;
+            skillId: string;
+            slug: string;
+            version: string;
+            versionId: string;
+          },
+          Name
+        >;
+        listGlobalSkills: FunctionReference<
+          "query",
+          "internal",
+          {
+            limit?: number;
+            releaseChannel?: "stable" | "canary";
+            status?: "active" | "disabled";
+          },
+          Array<{
+            activeRelease: {
+              activatedAt: number;
+              entryPoint: string | null;
+              moduleFormat: "esm" | "cjs" | null;
+              releaseChannel: "stable" | "canary";
+              releaseId: string;
+              sha256: string;
+              version: string;
+              versionId: string;
+            } | null;
+            description?: string;
+            displayName: string;
+            skillId: string;
+            slug: string;
+            status: "active" | "disabled";
+            updatedAt: number;
+          }>,
+          Name
+        >;
+        setGlobalSkillStatus: FunctionReference<
+          "mutation",
+          "internal",
+          { actor?: string; slug: string; status: "active" | "disabled" },
+          { slug: string; status: "active" | "disabled"; updated: boolean },
+          Name
+        >;
+      };
+    };
     workers: {
       public: {
         appendConversationMessages: FunctionReference<
@@ -2461,6 +2641,10 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               tools: Array<string> | null;
               version: string;
             };
+            skills: {
+              manifestVersion: string;
+              releaseChannel: "stable" | "canary";
+            };
             snapshot: {
               createdAt: number;
               downloadUrl: string;
@@ -2495,6 +2679,32 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           "internal",
           { workerId: string; workerToken: string },
           { shouldStop: boolean },
+          Name
+        >;
+        getWorkerGlobalSkillsManifest: FunctionReference<
+          "query",
+          "internal",
+          {
+            knownBundles?: Array<string>;
+            releaseChannel?: "stable" | "canary";
+            workerId: string;
+            workerToken: string;
+          },
+          {
+            generatedAt: number;
+            layoutVersion: "openclaw-workspace-skill-v1";
+            manifestVersion: string;
+            releaseChannel: "stable" | "canary";
+            skills: Array<{
+              entryPoint: string | null;
+              files: Array<{ content: string; path: string; sha256: string }>;
+              moduleFormat: "esm" | "cjs" | null;
+              sha256: string;
+              skillDirName: string;
+              slug: string;
+              version: string;
+            }>;
+          },
           Name
         >;
         heartbeat: FunctionReference<

@@ -3,6 +3,7 @@ import { v } from "convex/values";
 import { vBridgeConfig } from "../../shared/bridge.js";
 import { runtimeProfileFields } from "../../shared/agent-profile.js";
 import { vQueuePolicy } from "../../shared/queue-policy.js";
+import { vReleaseChannel } from "../../shared/skills.js";
 import { vRequiredSecretRefs } from "../../shared/reports.js";
 import { mutation, query } from "../functions.js";
 import { findAgent, saveAgent } from "./profile.js";
@@ -15,6 +16,7 @@ export const configureAgent = mutation({
     secretsRef: v.array(v.string()),
     botIdentity: v.optional(v.string()),
     bridgeConfig: v.optional(vBridgeConfig),
+    skillsChannel: v.optional(vReleaseChannel),
     queuePolicy: v.optional(vQueuePolicy),
     ...runtimeProfileFields,
     enabled: v.boolean(),

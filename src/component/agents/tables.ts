@@ -4,6 +4,7 @@ import { v } from "convex/values";
 import { vBridgeConfig } from "../../shared/bridge.js";
 import { runtimeProfileFields } from "../../shared/agent-profile.js";
 import { vQueuePolicy } from "../../shared/queue-policy.js";
+import { vReleaseChannel } from "../../shared/skills.js";
 
 export const agentTables = {
   /**
@@ -18,6 +19,8 @@ export const agentTables = {
     secretsRef: v.array(v.string()),
     botIdentity: v.optional(v.string()),
     bridgeConfig: v.optional(vBridgeConfig),
+    /** Whose releases of global skills it gets; default `stable`. */
+    skillsChannel: v.optional(vReleaseChannel),
     /** How its messages are queued and retried; defaults where it says nothing. */
     queuePolicy: v.optional(vQueuePolicy),
     ...runtimeProfileFields,

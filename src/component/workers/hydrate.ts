@@ -1,6 +1,7 @@
 /** Gathers all that a turn needs, in one query that writes nothing. */
 import { agentFactoryError } from "../../shared/errors.js";
 import type { Attachment, Payload } from "../../shared/payload.js";
+import { DEFAULT_RELEASE_CHANNEL } from "../../shared/skills.js";
 import type { HydrationBundle, WorkerArgs } from "../../shared/worker-protocol.js";
 import type { Doc } from "../_generated/dataModel.js";
 import { findAgent } from "../agents/profile.js";
@@ -12,6 +13,7 @@ import type { QueryCtx } from "../functions.js";
 import { requireHeldTurn } from "../queue/held.js";
 import { summaryText } from "../queue/summary.js";
 import { findSecret } from "../secrets/read.js";
+import { manifestPointer } from "../skills/manifest.js";
 import { currentForRestore } from "../snapshots/current.js";
 import { requireWorker } from "./authenticate.js";
 import { bridgeOfAgent } from "./bridge.js";
@@ -48,6 +50,7 @@ export async function hydrateTurn(ctx: QueryCtx, args: WorkerArgs<"workerHydrati
       pendingToolCalls: [],
     },
     bridgeRuntimeConfig: await bridgeOfAgent(ctx, agent),
+    skills: await manifestPointer(ctx, agent.skillsChannel ?? DEFAULT_RELEASE_CHANNEL),
     snapshot: await currentForRestore(ctx, message.conversationId),
   };
 }

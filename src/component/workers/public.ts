@@ -1,5 +1,6 @@
 /** Registered functions that workers call, with the arguments and results of the worker protocol. */
 import { WORKER_PROTOCOL } from "../../shared/worker-protocol.js";
+import { MAX_KNOWN_BUNDLES, DEFAULT_RELEASE_CHANNEL } from "../../shared/skills.js";
 import { isWithinScope } from "../../shared/scope.js";
 import { appendDelta } from "../conversations/stream.js";
 import { mutation, query } from "../functions.js";
@@ -8,8 +9,10 @@ import { findLane } from "../queue/head.js";
 import { beat, revive } from "../queue/liveness.js";
 import { recoverWorkerLeases } from "../queue/recovery.js";
 import { requireHeldTurn } from "../queue/held.js";
+import { readManifest } from "../skills/manifest.js";
 import { currentForRestore } from "../snapshots/current.js";
 import { failUpload, finalizeUpload, prepareUpload } from "../snapshots/upload.js";
+import { requireIntegerBetween } from "../validation.js";
 import { requireReachableWorker, requireWorker } from "./authenticate.js";
 import { enroll, rotateToken } from "./enroll.js";
 import { moveWorker } from "./fleet.js";
@@ -64,6 +67,16 @@ export const getHydrationBundle = query({
   args: WORKER_PROTOCOL.workerHydrationBundle.args,
   returns: WORKER_PROTOCOL.workerHydrationBundle.returns,
   handler: async (ctx, args) => await hydrateTurn(ctx, args),
+});
+
+export const getWorkerGlobalSkillsManifest = query({
+  args: WORKER_PROTOCOL.workerGlobalSkillsManifest.args,
+  returns: WORKER_PROTOCOL.workerGlobalSkillsManifest.returns,
+  handler: async (ctx, { releaseChannel, knownBundles = [], ...credentials }) => {
+    await requireWorker(ctx, credentials);
+    requireIntegerBetween("knownBundles.length", knownBundles.length, 0, MAX_KNOWN_BUNDLES);
+    return await readManifest(ctx, releaseChannel ?? DEFAULT_RELEASE_CHANNEL, knownBundles);
+  },
 });
 
 export const appendTurnDelta = mutation({

@@ -13,6 +13,7 @@ import type {
   WorkerFunctionName,
   WorkerResult,
 } from "../../../src/shared/worker-protocol.js";
+import { EMPTY_MANIFEST_VERSION, SKILL_LAYOUT_VERSION, type SkillManifest } from "../../../src/shared/skills.js";
 import type { FakeStorage } from "./fake-storage.js";
 
 export type FakeMessage = {
@@ -51,6 +52,14 @@ export class FakeBackend {
   readonly uploads = new Map<string, Upload>();
   readonly transcript: (TranscriptEntry & { conversationId: string })[] = [];
   readonly tokens = new Set<string>();
+  /** What is deployed; the bundle of a turn points at it. */
+  skills: SkillManifest = {
+    layoutVersion: SKILL_LAYOUT_VERSION,
+    manifestVersion: EMPTY_MANIFEST_VERSION,
+    generatedAt: 0,
+    releaseChannel: "stable",
+    skills: [],
+  };
   state: Inbox["state"] = "run";
   isDrained = false;
   isLapsed = false;
@@ -167,8 +176,15 @@ export class FakeBackend {
         environment: this.environment,
         conversationState: { contextHistory, pendingToolCalls: [] },
         bridgeRuntimeConfig: null,
+        skills: { releaseChannel: this.skills.releaseChannel, manifestVersion: this.skills.manifestVersion },
         snapshot: this.snapshot(conversationId),
       };
+    },
+    workerGlobalSkillsManifest: ({ workerToken, knownBundles = [] }) => {
+      this.authenticate(workerToken);
+      const withoutKnown = (skill: SkillManifest["skills"][number]) =>
+        knownBundles.includes(skill.sha256) ? { ...skill, files: [] } : skill;
+      return { ...this.skills, skills: this.skills.skills.map(withoutKnown) };
     },
     workerAppendTurnDelta: (args) => {
       const { message } = this.held(args);
