@@ -3,10 +3,12 @@ import type { Claim, Inbox } from "../../src/shared/worker-protocol.js";
 import { CallAborted, isRejection, type WorkerSession } from "./backend/session.js";
 import { errorMessage, type Logger } from "./logger.js";
 import { monotonicMs, settledWithin, untilAborted } from "./timing.js";
-import type { Turn } from "./turn.js";
+import type { Turn, TurnOutcome } from "./turn.js";
 
 /** A ticket that led to nothing is tried again this often: a wake-up that got lost must not strand a conversation. */
 const RECHECK_MS = 30_000;
+/** Several times what a worker runs at once; what is older has expired in the backend. */
+const MAX_ENDED = 256;
 /** Turns that are told to stop need a moment for their files; nobody waits for them any longer. */
 const STOP_TIMEOUT_MS = 4_000;
 
@@ -27,6 +29,11 @@ export type LoopOptions = {
 
 export class WorkerLoop {
   private readonly turns = new Map<string, { turn: Turn; done: Promise<unknown> }>();
+  /** Leases that have ended here without the backend's knowing: it must not hand them out again as if nothing had run. */
+  private readonly abandoned = new Set<string>();
+  /** The newest leases that have ended here; the inbox may list them a moment longer. */
+  private readonly ended = new Set<string>();
+  private hasAskedForUnknown = false;
   private inbox: Inbox | null = null;
   /** The ticket for which a claim found nothing. */
   private exhaustedTicket: string | null = null;
@@ -41,6 +48,14 @@ export class WorkerLoop {
 
   get running(): number {
     return this.turns.size;
+  }
+
+  /** Nobody here goes on with these leases, which the backend may still count as this worker's. */
+  abandon(leaseIds: readonly string[]): void {
+    for (const leaseId of leaseIds) {
+      this.abandoned.add(leaseId);
+      this.ended.add(leaseId);
+    }
   }
 
   heldLeases(): ReadonlySet<string> {
@@ -71,6 +86,7 @@ export class WorkerLoop {
   /** Claims what an earlier try did not get. */
   claimAgain(): void {
     this.exhaustedTicket = null;
+    this.hasAskedForUnknown = false;
     this.claimMore();
   }
 
@@ -113,27 +129,42 @@ export class WorkerLoop {
   }
 
   private mayClaim(): boolean {
-    const work = this.inbox?.state === "run" ? this.inbox.work : null;
     const hasRoom = this.turns.size < this.options.capacity && !this.closed.signal.aborted;
-    return hasRoom && work !== null && work !== this.exhaustedTicket;
+    if (!hasRoom || this.inbox?.state !== "run") return false;
+    const { work } = this.inbox;
+    return (work !== null && work !== this.exhaustedTicket) || this.holdsUnknown;
+  }
+
+  /** The answer to a claim got lost for good: the lease waits for whoever asks for it by not naming it. */
+  private get holdsUnknown(): boolean {
+    if (this.inbox === null || this.hasAskedForUnknown) return false;
+    return this.inbox.leaseIds.some((leaseId) => !this.turns.has(leaseId) && !this.ended.has(leaseId));
   }
 
   private async claimWhileThereIs(): Promise<void> {
     while (this.mayClaim()) {
       const ticket = this.inbox?.work ?? null;
       try {
-        if (!(await this.claimOne())) this.exhaustedTicket = ticket;
+        if (await this.claimOne()) continue;
+        this.exhaustedTicket = ticket;
+        this.hasAskedForUnknown = true;
       } catch (error) {
         if (error instanceof CallAborted || isRejection(error)) return;
         this.options.logger.warn({ reason: errorMessage(error) }, "Could not claim work; trying again later.");
         this.exhaustedTicket = ticket;
+        this.hasAskedForUnknown = true;
       }
     }
   }
 
   private async claimOne(): Promise<boolean> {
     const sentAtMs = monotonicMs();
-    const claim = await this.options.session.mutate("workerClaim", (credentials) => credentials, {
+    // Read anew for each try: a late answer may have brought a turn in the meantime.
+    const withKnown = <Credentials extends object>(credentials: Credentials) => ({
+      ...credentials,
+      knownLeaseIds: [...this.turns.keys(), ...this.abandoned],
+    });
+    const claim = await this.options.session.mutate("workerClaim", withKnown, {
       signal: this.closed.signal,
       // Its lease counts although nobody waited for it any more, so it is run or given back like any other.
       onLateResult: (late) => {
@@ -149,14 +180,23 @@ export class WorkerLoop {
     const turn = this.options.createTurn(claim, claimedAtMs);
     // More than there is room for, or too late: the turn gives itself back.
     if (this.closed.signal.aborted || this.turns.size >= this.options.capacity) turn.shutDown({ now: false });
-    const done = turn.run().then(() => {
+    const done = turn.run().then((outcome) => {
       this.turns.delete(claim.leaseId);
+      this.remember(claim.leaseId, outcome);
       this.options.onTurnOver();
       this.updateInbox();
       this.claimMore();
     });
     this.turns.set(claim.leaseId, { turn, done });
     this.updateInbox();
+  }
+
+  private remember(leaseId: string, outcome: TurnOutcome): void {
+    this.ended.add(leaseId);
+    if (outcome === "abandoned") this.abandoned.add(leaseId);
+    for (const set of [this.ended, this.abandoned]) {
+      for (const oldest of [...set].slice(0, Math.max(0, set.size - MAX_ENDED))) set.delete(oldest);
+    }
   }
 
   private updateInbox(): void {

@@ -140,6 +140,31 @@ describe.concurrent("lost requests and answers", () => {
     expect(backend.leases.size).toBe(0);
   });
 
+  it("of a claim that never comes leave no lease behind: it is handed out again", async ({ onTestFinished }) => {
+    const { backend, start } = await testSystem(onTestFinished);
+    backend.enrollment = { ...backend.enrollment, conversationsPerWorker: 1 };
+    const { connection } = await start();
+    connection.fault = ({ name }, earlier) => (name === "workerClaim" && earlier < 2 ? "never" : undefined);
+    expect(await untilOver(backend.enqueue("c", "hello"))).toMatchObject({ status: "done", attempts: 1 });
+    expect(backend.leases.size).toBe(0);
+  });
+
+  it("of a claim that was given up leave no lease behind either: the next claim brings it", async ({
+    onTestFinished,
+  }) => {
+    const { backend, start } = await testSystem(onTestFinished);
+    backend.enrollment = { ...backend.enrollment, conversationsPerWorker: 1 };
+    const { connection } = await start();
+    const refusal = new Error("An error without a type.");
+    connection.fault = ({ name }, earlier) =>
+      name === "workerClaim" && earlier < 2 ? (earlier === 0 ? "never" : refusal) : undefined;
+    const first = backend.enqueue("c", "hello");
+    await until(() => connection.callsOf("workerClaim").length === 2);
+    const second = await untilOver(backend.enqueue("d", "hello"));
+    expect(await untilOver(first)).toMatchObject({ status: "done", attempts: 1 });
+    expect(second).toMatchObject({ status: "done", attempts: 1 });
+  });
+
   it("of a failure report do not fail the message twice", async ({ onTestFinished }) => {
     const { backend, start } = await testSystem(onTestFinished);
     const { connection } = await start();

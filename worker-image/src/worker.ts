@@ -147,7 +147,10 @@ export class Worker {
     const background = [
       heartbeat.run(this.leaving.signal),
       rotation.run(enrollment.tokenLifetimeMs, this.leaving.signal),
-      failLeftovers(session, journal, logger, this.leaving.signal).then(() => inbox.watch(true)),
+      failLeftovers(session, journal, logger, this.leaving.signal).then((unanswered) => {
+        loop.abandon(unanswered);
+        inbox.watch(true);
+      }),
     ];
     try {
       const ending = await ended;

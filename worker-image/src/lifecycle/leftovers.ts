@@ -2,18 +2,24 @@
 import type { WorkerSession } from "../backend/session.js";
 import { errorMessage, type Logger } from "../logger.js";
 import { monotonicMs } from "../timing.js";
+import { isLeaseLost } from "../turn-failure.js";
 import type { LeaseJournal } from "./lease-journal.js";
 
 /** After this long without a backend, the leases have expired anyway. */
 const GIVE_UP_MS = 120_000;
 
-/** A death counts as an attempt, so a message that kills its worker does not do so for ever. Never throws. */
+/**
+ * A death counts as an attempt, so a message that kills its worker does not do so for ever. Never throws.
+ *
+ * @returns the leases that the backend may still count as this worker's: nobody here goes on with them
+ */
 export async function failLeftovers(
   session: WorkerSession,
   journal: LeaseJournal,
   logger: Logger,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string[]> {
+  const unanswered: string[] = [];
   try {
     for (const lease of await journal.leftovers()) {
       const errorMessage = "The worker was restarted while it ran this turn.";
@@ -28,11 +34,14 @@ export async function failLeftovers(
         )
         .then(
           () => logger.info({ messageId: lease.messageId }, "Gave back a turn that a crash had interrupted."),
-          () => {},
+          (error: unknown) => {
+            if (!isLeaseLost(error)) unanswered.push(lease.leaseId);
+          },
         );
       if (!signal.aborted) await journal.remove(lease.leaseId);
     }
   } catch (error) {
     logger.warn({ reason: errorMessage(error) }, "The leases of an earlier process could not be read.");
   }
+  return unanswered;
 }

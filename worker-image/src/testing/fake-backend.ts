@@ -152,7 +152,7 @@ export class FakeBackend {
         leaseIds: [...this.leases.keys()],
       };
     },
-    workerClaim: ({ workerToken, workerId }) => this.claim(workerToken, workerId),
+    workerClaim: ({ workerToken, workerId, knownLeaseIds }) => this.claim(workerToken, workerId, knownLeaseIds),
     workerHeartbeat: ({ workerToken }) => {
       this.authenticate(workerToken);
       this.heartbeats++;
@@ -252,8 +252,10 @@ export class FakeBackend {
     },
   };
 
-  private claim(workerToken: string, workerId: string): Claim | null {
+  private claim(workerToken: string, workerId: string, knownLeaseIds?: readonly string[]): Claim | null {
     this.authenticate(workerToken);
+    const forgotten = [...this.leases.values()].find(({ leaseId }) => knownLeaseIds?.includes(leaseId) === false);
+    if (forgotten !== undefined && !this.isLapsed) return this.claimOf(forgotten);
     const message = this.claimable();
     if (message === undefined || this.state !== "run" || this.isLapsed) return null;
     if (this.leases.size >= this.enrollment.conversationsPerWorker) return null;
@@ -261,9 +263,15 @@ export class FakeBackend {
     const generation = (this.generations.get(conversationId) ?? 0) + 1;
     this.generations.set(conversationId, generation);
     const leaseId = `lease-${randomUUID()}`;
-    this.leases.set(leaseId, { leaseId, messageId, conversationId, generation, workerId });
+    const lease = { leaseId, messageId, conversationId, generation, workerId };
+    this.leases.set(leaseId, lease);
     Object.assign(message, { status: "processing", attempts: message.attempts + 1, streamed: "", tools: new Map() });
     this.changed();
+    return this.claimOf(lease);
+  }
+
+  private claimOf({ leaseId, messageId, conversationId, generation }: Lease): Claim {
+    const message = this.message(messageId);
     return {
       messageId,
       conversationId,

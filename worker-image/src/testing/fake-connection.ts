@@ -7,8 +7,11 @@ import { sleep } from "../timing.js";
 import { problemWith, problemWithFields } from "./conforms.js";
 import type { FakeBackend } from "./fake-backend.js";
 
-/** `before`: the request is lost. `after`: the answer is. `failure`: the backend breaks and has done nothing. */
-export type CallFault = "before" | "after" | "failure" | Error;
+/**
+ * `before`: the request is lost. `after`: the answer comes too late. `never`: the answer never comes. `failure`: the backend
+ * breaks and has done nothing.
+ */
+export type CallFault = "before" | "after" | "never" | "failure" | Error;
 export type Call = { name: WorkerFunctionName; args: unknown };
 
 export class FakeConnection implements BackendConnection {
@@ -107,6 +110,7 @@ export class FakeConnection implements BackendConnection {
     const result = this.backend.run(name, args);
     const wrong = problemWith(WORKER_PROTOCOL[name].returns, result, name);
     if (wrong !== null) throw new Error(`The fake backend breaks the protocol: ${wrong}`);
+    if (fault === "never") throw new BackendUnavailable("The answer was lost.");
     if (fault === "after") {
       if (onLateResult !== undefined) setTimeout(() => onLateResult(result), 5);
       throw new BackendUnavailable("The answer was lost.");
