@@ -1,8 +1,9 @@
-/** One hook for a chat page: the conversation, live, and a way to say something. */
+/** One hook for a chat page: the conversation, live, and ways to say something and to stop it. */
 import type { OptimisticLocalStore } from "convex/browser";
 import { useMutation, useQuery } from "convex/react";
 import type { FunctionReference } from "convex/server";
 import { useCallback, useState } from "react";
+import type { MessageStatus } from "../shared/payload.js";
 import type { ConversationView } from "../shared/views.js";
 import { withUnconfirmed } from "./unconfirmed.js";
 
@@ -20,6 +21,12 @@ export type ConversationFunctions = {
     { consumerUserId: string; agentKey: string; content: string; metadata?: Record<string, string> },
     string
   >;
+  cancelMessageForUserAgent: FunctionReference<
+    "mutation",
+    "public",
+    { consumerUserId: string; agentKey: string; messageId: string },
+    { canceled: boolean; status: MessageStatus }
+  >;
 };
 
 export type ConversationTarget = {
@@ -34,6 +41,8 @@ export type UseConversation = {
   view: ConversationView | undefined;
   /** On the page at once. Resolves to the message's id; rejects with the deployment's typed error, nothing being queued. */
   send: (content: string, metadata?: Record<string, string>) => Promise<string>;
+  /** Stops a message that waits or runs. Resolves to false when it had ended already. */
+  cancel: (messageId: string) => Promise<boolean>;
 };
 
 export function useConversation(functions: ConversationFunctions, target: ConversationTarget): UseConversation {
@@ -51,7 +60,12 @@ export function useConversation(functions: ConversationFunctions, target: Conver
       await sendMessage({ consumerUserId, agentKey, content, ...(metadata === undefined ? {} : { metadata }) }),
     [sendMessage, consumerUserId, agentKey],
   );
-  return { view: current ?? last, send };
+  const cancelMessage = useMutation(functions.cancelMessageForUserAgent);
+  const cancel = useCallback<UseConversation["cancel"]>(
+    async (messageId) => (await cancelMessage({ consumerUserId, agentKey, messageId })).canceled,
+    [cancelMessage, consumerUserId, agentKey],
+  );
+  return { view: current ?? last, send, cancel };
 }
 
 function showUnconfirmed(functions: ConversationFunctions, watched: ConversationTarget) {

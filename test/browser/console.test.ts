@@ -97,6 +97,22 @@ describe("the chat", () => {
     await aliceChat.field.fill("");
   });
 
+  it("stops an answer while it is written, and goes on with what waits", async () => {
+    const [replies, messages] = [await aliceChat.replies.count(), await aliceChat.ownMessages.count()];
+    await aliceChat.send("Tell me all of this again: ".padEnd(600, "on and on and "));
+    await aliceChat.liveText.waitFor();
+    await aliceChat.send("List my notes");
+    await aliceChat.send("This is not sent after all");
+    const waiting = aliceChat.ownMessages.filter({ hasText: "This is not sent after all" });
+    await waiting.getByRole("button", { name: "Cancel", exact: true }).click();
+    await waiting.waitFor({ state: "detached" });
+    await alice.page.getByRole("button", { name: "Stop", exact: true }).click();
+    await alice.page.getByText("This message was canceled.").waitFor();
+    expect(await aliceChat.replyAfter(replies)).toContain("launch is on Friday");
+    expect(await aliceChat.replies.count()).toBe(replies + 1);
+    expect(await aliceChat.ownMessages.count()).toBe(messages + 2);
+  });
+
   it("keeps what is sent while the line is cut, and sends it once when the line is back", async () => {
     const replies = await aliceChat.replies.count();
     system.line.cut();

@@ -47,13 +47,17 @@ export function Entry({
   }
 }
 
+/** What the component notes when a running message was stopped by whoever sent it, which is no fault. */
+const CANCELED_NOTE = "This message was canceled.";
+
 /** What the component itself has to say: mostly that a message could not be answered, and then it can be sent again. */
 function SystemNote({ entry, onSendAgain }: { entry: TimelineEntry; onSendAgain: (text: string) => void }) {
   const { unanswered } = entry;
+  const wasCanceled = entry.content === CANCELED_NOTE;
   return (
     <div className="mb-7">
       <Notice
-        tone={unanswered === null ? "quiet" : "bad"}
+        tone={unanswered === null || wasCanceled ? "quiet" : "bad"}
         action={unanswered !== null && <Button onClick={() => onSendAgain(unanswered)}>Send again</Button>}
       >
         {entry.content}

@@ -1,14 +1,25 @@
 /** One's own message on its way: what it waits for, or that it is being answered. */
+import { isUnconfirmed } from "convex-agent-factory/react";
 import { formatClock, formatDuration } from "../../lib/format";
 import type { QueueItem } from "../../lib/views";
 import { ClockIcon } from "../ui/icons";
+import { QuietButton } from "../ui/quiet-button";
 import { Meta, UserBubble } from "./bubbles";
-import { isUnconfirmed } from "./use-send-message";
 
 /** Reasons of the component for which this page has words of its own, because it can count down. */
 const NORMAL_REASONS = new Set(["behind", "retrying", "scheduled", "starting_worker"]);
 
-export function QueuedMessage({ item, isFirst, now }: { item: QueueItem; isFirst: boolean; now: number }) {
+export function QueuedMessage({
+  item,
+  isFirst,
+  now,
+  onCancel,
+}: {
+  item: QueueItem;
+  isFirst: boolean;
+  now: number;
+  onCancel: () => void;
+}) {
   const isWaiting = item.status === "queued";
   return (
     <article aria-label="You" data-testid="queued-message" data-status={item.status} className="appear mb-7">
@@ -18,6 +29,7 @@ export function QueuedMessage({ item, isFirst, now }: { item: QueueItem; isFirst
           <>
             <ClockIcon className="size-3.5" />
             <span className="text-right">{waitingWords(item, isFirst, now)}</span>
+            {!isUnconfirmed(item) && <QuietButton onClick={onCancel}>Cancel</QuietButton>}
           </>
         ) : (
           <time dateTime={new Date(item._creationTime).toISOString()}>{formatClock(item._creationTime, now)}</time>

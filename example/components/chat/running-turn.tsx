@@ -1,12 +1,13 @@
 /** The answer while it is being written: its text so far, the tools in use, and whether an earlier try was lost. */
 import { formatDuration } from "../../lib/format";
 import type { LiveTurn } from "../../lib/views";
+import { QuietButton } from "../ui/quiet-button";
 import { AgentBlock, Meta } from "./bubbles";
 import { RichText } from "./rich-text";
 import { ToolChip } from "./tool-chip";
 
 /** `turn` is `null` between the claim of a message and the first sign of its turn. */
-export function RunningTurn({ turn, now }: { turn: LiveTurn | null; now: number }) {
+export function RunningTurn({ turn, now, onStop }: { turn: LiveTurn | null; now: number; onStop: () => void }) {
   const text = turn?.text ?? "";
   const toolCalls = turn?.toolCalls ?? [];
   return (
@@ -26,16 +27,15 @@ export function RunningTurn({ turn, now }: { turn: LiveTurn | null; now: number 
             <RichText text={text} />
           </div>
         )}
-        {turn !== null && (
-          <Meta>
-            <span className="tabular-nums">{formatDuration(now - turn.startedAt)}</span>
-            {turn.attempt > 1 && (
-              <span className="text-wait">
-                · Try {turn.attempt}: the one before did not finish, so this answer began anew
-              </span>
-            )}
-          </Meta>
-        )}
+        <Meta>
+          {turn !== null && <span className="tabular-nums">{formatDuration(now - turn.startedAt)}</span>}
+          {turn !== null && turn.attempt > 1 && (
+            <span className="text-wait">
+              · Try {turn.attempt}: the one before did not finish, so this answer began anew
+            </span>
+          )}
+          <QuietButton onClick={onStop}>Stop</QuietButton>
+        </Meta>
       </AgentBlock>
     </article>
   );

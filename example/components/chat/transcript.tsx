@@ -1,5 +1,6 @@
 "use client";
 /** Everything said so far, what is being said and what waits, oldest first, kept at its end while one reads there. */
+import { isUnconfirmed } from "convex-agent-factory/react";
 import { useEffect } from "react";
 import { buildTimeline } from "../../lib/timeline";
 import type { ConversationView } from "../../lib/views";
@@ -10,16 +11,17 @@ import { Entry } from "./entry";
 import { QueuedMessage } from "./queued-message";
 import { RunningTurn } from "./running-turn";
 import { Speaker } from "./speaker";
-import { isUnconfirmed } from "./use-send-message";
 import { useStickToEnd } from "./use-stick-to-end";
 
 export function Transcript({
   view,
   onSendAgain,
+  onCancel,
   onShowEarlier,
 }: {
   view: ConversationView;
   onSendAgain: (text: string) => void;
+  onCancel: (messageId: string) => void;
   /** `null` when there is nothing earlier, or no more can be shown. */
   onShowEarlier: (() => void) | null;
 }) {
@@ -63,11 +65,13 @@ export function Transcript({
           ))}
           {view.queueItems.map((item, index) => (
             <li key={item._id}>
-              <QueuedMessage item={item} isFirst={index === 0} now={now} />
-              {view.liveTurn?.messageId === item._id ? (
-                <RunningTurn turn={view.liveTurn} now={now} />
-              ) : (
-                item.status === "processing" && <RunningTurn turn={null} now={now} />
+              <QueuedMessage item={item} isFirst={index === 0} now={now} onCancel={() => onCancel(item._id)} />
+              {item.status === "processing" && (
+                <RunningTurn
+                  turn={view.liveTurn?.messageId === item._id ? view.liveTurn : null}
+                  now={now}
+                  onStop={() => onCancel(item._id)}
+                />
               )}
             </li>
           ))}
