@@ -189,9 +189,14 @@ export function adminApi(component: ComponentApi, authenticate: Authenticate) {
       handler: async (ctx) => await ctx.runAction(lib.checkIdleShutdowns, {}),
     }),
     runFlyCleanup: admin.action("runFlyCleanup")({
-      args: {},
+      args: { dryRun: v.optional(v.boolean()), maxPercent: v.optional(v.number()) },
       returns: vCleanupReport,
-      handler: async (ctx) => await ctx.runAction(lib.runFlyCleanup, {}),
+      handler: async (ctx, args) => await ctx.runAction(lib.runFlyCleanup, args),
+    }),
+    wipeFlyApp: admin.action("wipeFlyApp")({
+      args: { appName: v.string() },
+      returns: vCleanupReport,
+      handler: async (ctx, args) => await ctx.runAction(lib.wipeFlyApp, args),
     }),
     deleteFlyVolume: admin.action("deleteFlyVolume")({
       args: { appName: v.string(), volumeId: v.string() },

@@ -16,7 +16,7 @@ const DOCUMENTED = {
     "cancelMessageForUserAgent",
   admin:
     "queueStats getProviderRuntimeConfig setProviderRuntimeConfig getMessageRuntimeConfig setMessageRuntimeConfig createMessageTemplate updateMessageTemplate deleteMessageTemplate enqueue workerStats globalSkillsDeploy globalSkillsList globalSkillsSetStatus globalSkillsDelete seedDefaultAgent importSecret secretStatus startWorkers checkIdleShutdowns deleteFlyVolume runFlyCleanup recoverQueue bindUserAgent resolveAgentForTelegram consumePairingCode reconcileTelegramBotIdentityForAgent getRequiredSecretRefs getProviderOperationalReadiness configureTelegramWebhook softResetTelegramBindingsMissingBotIdentity getWebhookReadiness createPushTemplate updatePushTemplate deletePushTemplate listQueueItemsForConversation listSnapshotsForConversation dispatchDuePushJobs sendBroadcastToAllActiveAgents listPushDispatchesByJob " +
-    "configureAgent listJobsByStatus getScalingPolicy setScalingPolicy poolHealth listWorkers fleetTimeline queueHealth agentQueueStats cancelMessage redrive",
+    "configureAgent listJobsByStatus getScalingPolicy setScalingPolicy poolHealth listWorkers fleetTimeline wipeFlyApp queueHealth agentQueueStats cancelMessage redrive",
   cron: "dispatchDuePushJobs startWorkers checkIdleShutdowns runFlyCleanup recoverQueue runRetention",
 };
 

@@ -29,6 +29,7 @@ export {
   scalingPolicy,
   setProviderRuntimeConfig,
   setScalingPolicy,
+  wipeFlyApp,
 } from "./pool/public.js";
 export {
   agentQueueStats,

@@ -26,19 +26,27 @@ export const vRetentionReport = v.object({
   more: v.boolean(),
 });
 
-/** `...Found` counts what the app holds, `...Deleted` what this run destroyed, `...Remaining` the difference. */
+/**
+ * `...Found` counts what the app holds, `...Deleted` what this run destroyed, `...Remaining` what the provider lists afterwards.
+ * `machineIdsPending` are orphans that are left for now: seen for the first time, or found by a dry run. `machineIdsForeign` are
+ * nobody's of ours, and never touched. `estimatedUsdPerDay` is what the remaining machines and volumes cost.
+ */
 export const vCleanupReport = v.object({
   appName: v.string(),
+  dryRun: v.boolean(),
   machinesFound: v.number(),
   machinesDeleted: v.number(),
   machinesRemaining: v.number(),
   machineIdsDeleted: v.array(v.string()),
   machineIdsRemaining: v.array(v.string()),
+  machineIdsPending: v.array(v.string()),
+  machineIdsForeign: v.array(v.string()),
   volumesFound: v.number(),
   volumesDeleted: v.number(),
   volumesRemaining: v.number(),
   volumeIdsDeleted: v.array(v.string()),
   volumeIdsRemaining: v.array(v.string()),
+  estimatedUsdPerDay: v.number(),
   warnings: v.array(v.string()),
   errors: v.array(v.string()),
 });

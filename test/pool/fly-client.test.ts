@@ -29,6 +29,8 @@ describe("what it sends", () => {
       state: "running",
       metadata: { owner: "pool" },
       createdAt: Date.UTC(2026, 4, 1, 10),
+      // Without a guest it is the smallest.
+      usdPerDay: 0.000_000_843 * 86_400,
     });
     expect(server.asked).toMatchObject([{ method: "POST", url: "/v1/apps/my-app/machines" }]);
     expect(server.asked[0]?.headers).toMatchObject({ authorization: `Bearer ${TOKEN}` });
@@ -77,7 +79,7 @@ describe("what it makes of machines", () => {
     ["started", "running"],
     ["stopping", "running"],
     ["suspending", "running"],
-    ["suspended", "halted"],
+    ["suspended", "suspended"],
     ["stopped", "halted"],
     ["failed", "halted"],
     ["launch_failed", "halted"],
@@ -177,10 +179,13 @@ describe("lists", () => {
 describe("volumes", () => {
   it("are listed and deleted, with the answer as it was", async () => {
     server.answer(
-      json(200, [{ id: "vol_1", name: "data", state: "created", attached_machine_id: "m1" }, { name: "x" }]),
+      json(200, [
+        { id: "vol_1", name: "data", state: "created", size_gb: 10, attached_machine_id: "m1" },
+        { name: "x" },
+      ]),
     );
     expect(await provider.listVolumes()).toEqual([
-      { volumeId: "vol_1", name: "data", state: "created", attachedMachineId: "m1" },
+      { volumeId: "vol_1", name: "data", state: "created", attachedMachineId: "m1", usdPerDay: 0.05 },
     ]);
     server.answer(json(412, { error: "volume is attached" }));
     expect(await provider.deleteVolume("vol_1")).toMatchObject({ status: 412 });

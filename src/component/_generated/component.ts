@@ -1744,11 +1744,15 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       runFlyCleanup: FunctionReference<
         "action",
         "internal",
-        {},
+        { dryRun?: boolean; maxPercent?: number },
         {
           appName: string;
+          dryRun: boolean;
           errors: Array<string>;
+          estimatedUsdPerDay: number;
           machineIdsDeleted: Array<string>;
+          machineIdsForeign: Array<string>;
+          machineIdsPending: Array<string>;
           machineIdsRemaining: Array<string>;
           machinesDeleted: number;
           machinesFound: number;
@@ -1874,6 +1878,31 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         null,
         Name
       >;
+      wipeFlyApp: FunctionReference<
+        "action",
+        "internal",
+        { appName: string },
+        {
+          appName: string;
+          dryRun: boolean;
+          errors: Array<string>;
+          estimatedUsdPerDay: number;
+          machineIdsDeleted: Array<string>;
+          machineIdsForeign: Array<string>;
+          machineIdsPending: Array<string>;
+          machineIdsRemaining: Array<string>;
+          machinesDeleted: number;
+          machinesFound: number;
+          machinesRemaining: number;
+          volumeIdsDeleted: Array<string>;
+          volumeIdsRemaining: Array<string>;
+          volumesDeleted: number;
+          volumesFound: number;
+          volumesRemaining: number;
+          warnings: Array<string>;
+        },
+        Name
+      >;
       workerConversationHasQueued: FunctionReference<
         "query",
         "internal",
@@ -1995,11 +2024,15 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         runFlyCleanup: FunctionReference<
           "action",
           "internal",
-          {},
+          { dryRun?: boolean; maxPercent?: number },
           {
             appName: string;
+            dryRun: boolean;
             errors: Array<string>;
+            estimatedUsdPerDay: number;
             machineIdsDeleted: Array<string>;
+            machineIdsForeign: Array<string>;
+            machineIdsPending: Array<string>;
             machineIdsRemaining: Array<string>;
             machinesDeleted: number;
             machinesFound: number;
@@ -2080,6 +2113,31 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             };
           },
           null,
+          Name
+        >;
+        wipeFlyApp: FunctionReference<
+          "action",
+          "internal",
+          { appName: string },
+          {
+            appName: string;
+            dryRun: boolean;
+            errors: Array<string>;
+            estimatedUsdPerDay: number;
+            machineIdsDeleted: Array<string>;
+            machineIdsForeign: Array<string>;
+            machineIdsPending: Array<string>;
+            machineIdsRemaining: Array<string>;
+            machinesDeleted: number;
+            machinesFound: number;
+            machinesRemaining: number;
+            volumeIdsDeleted: Array<string>;
+            volumeIdsRemaining: Array<string>;
+            volumesDeleted: number;
+            volumesFound: number;
+            volumesRemaining: number;
+            warnings: Array<string>;
+          },
           Name
         >;
       };

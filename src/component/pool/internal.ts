@@ -6,11 +6,13 @@ import { vNullableNumber, vNullableString, vWorkerStatus } from "../../shared/vi
 import { internalAction, internalMutation, internalQuery } from "../functions.js";
 import { sweepOnce } from "../queue/sweep.js";
 import { wakeSweeper } from "../queue/sweeper.js";
-import { moveWorker, recordMachine } from "../workers/fleet.js";
+import { moveWorker, readLiveWorker, recordMachine } from "../workers/fleet.js";
 import { keepAwake } from "../workers/suspension.js";
 import { reconcilePool } from "./reconcile.js";
 import { observe } from "./observe.js";
 import { commitPlan, finishRun } from "./run.js";
+import { readSightings, rememberSightings as keepSightings } from "./sightings.js";
+import { fenceSome as fenceWorkers } from "./wipe.js";
 
 const vPlannedWorker = v.object({
   workerId: v.string(),
@@ -163,6 +165,35 @@ export const finish = internalMutation({
     await finishRun(ctx, poolKey, outcome);
     return null;
   },
+});
+
+/** What the last cleanup took for orphans. */
+export const sightings = internalQuery({
+  args: { poolKey: v.string() },
+  returns: v.array(v.object({ machineId: v.string(), firstSeenAt: v.number() })),
+  handler: async (ctx, { poolKey }) => await readSightings(ctx, poolKey),
+});
+
+export const rememberSightings = internalMutation({
+  args: { poolKey: v.string(), machineIds: v.array(v.string()) },
+  returns: v.null(),
+  handler: async (ctx, { poolKey, machineIds }) => {
+    await keepSightings(ctx, poolKey, machineIds);
+    return null;
+  },
+});
+
+/** True while a worker that is not proven gone has a machine of that name. */
+export const isMachineWanted = internalQuery({
+  args: { workerId: v.string() },
+  returns: v.boolean(),
+  handler: async (ctx, { workerId }) => (await readLiveWorker(ctx, workerId)) !== null,
+});
+
+export const fenceSome = internalMutation({
+  args: { poolKey: v.string() },
+  returns: v.boolean(),
+  handler: async (ctx, { poolKey }) => await fenceWorkers(ctx, poolKey),
 });
 
 export const reconcile = internalAction({

@@ -24,8 +24,15 @@ export function ownershipMetadata({ deploymentUrl, poolKey }: Ownership): Record
   };
 }
 
+const WORKER_KEY = "agent-factory-worker";
+
 export function workerMetadata(ownership: Ownership, workerId: string): Record<string, string> {
-  return { ...ownershipMetadata(ownership), "agent-factory-worker": workerId };
+  return { ...ownershipMetadata(ownership), [WORKER_KEY]: workerId };
+}
+
+/** `null` when the machine does not say. */
+export function workerIdOf(metadata: Record<string, string>): string | null {
+  return metadata[WORKER_KEY] ?? null;
 }
 
 export function hasMetadata(actual: Record<string, string>, expected: Record<string, string>): boolean {

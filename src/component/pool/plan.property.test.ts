@@ -5,7 +5,7 @@ import { scopeOf } from "../../shared/scope.js";
 import { nextDeadline, plan } from "./plan.js";
 import { settle, withIntents } from "./plan-model.test-kit.js";
 import { arbitraryInput, NOW } from "./plan.test-kit.js";
-import { ORPHAN_GRACE_MS } from "./repair.js";
+import { ORPHAN_GRACE_MS } from "./orphans.js";
 import type { PlanAction, PlanInput } from "./situation.js";
 
 /** More of them: `PLAN_RUNS=20000 npx vitest run src/component/pool/plan.property.test.ts`. */

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { WorkerStatus } from "../../shared/views.js";
 import { isFull, nextDeadline, plan } from "./plan.js";
 import { inputWith, laneOf, machineOf, NOW, policyWith, workerWith } from "./plan.test-kit.js";
-import { ORPHAN_GRACE_MS, SILENCE_GRACE_MS, SPAWN_GRACE_MS, VANISHED_MS } from "./repair.js";
+import { ORPHAN_GRACE_MS } from "./orphans.js";
+import { SILENCE_GRACE_MS, SPAWN_GRACE_MS, VANISHED_MS } from "./repair.js";
 import type { PlanInput, PlannedWorker } from "./situation.js";
 
 const SECOND = 1_000;

@@ -5,7 +5,8 @@
  */
 import { assignDemand, isAsleep, isAvailable, resumes, spawns } from "./demand.js";
 import { evictions, rests, restsAt } from "./idle.js";
-import { isDown, isSilent, missedBeatAt, orphans, ORPHAN_GRACE_MS, repair } from "./repair.js";
+import { ORPHAN_GRACE_MS } from "./orphans.js";
+import { isDown, isSilent, missedBeatAt, orphans, repair } from "./repair.js";
 import { SILENCE_GRACE_MS, SPAWN_GRACE_MS, VANISHED_MS } from "./repair.js";
 import type { PlanAction, PlanInput, PlannedWorker, SeenMachine } from "./situation.js";
 

@@ -28,7 +28,13 @@ const realSetTimeout = globalThis.setTimeout;
 let pendingCryptography = 0;
 
 // Loading a module the first time takes real time as well.
-const componentModules = import.meta.glob(["../**/*.ts", "!../**/*.test.ts", "!../**/*.test-kit.ts"]);
+const componentModules = import.meta.glob([
+  "../**/*.ts",
+  "!../**/*.test.ts",
+  "!../**/*.test-kit.ts",
+  // Only Convex's bundler can load it.
+  "!../convex.config.ts",
+]);
 
 /** Freezes the clock, and counts what runs on other threads, so that time never passes them by. */
 export function useFakePool(): void {

@@ -7,6 +7,8 @@ import { DEFAULT_POOL_KEY } from "../agents/profile.js";
 import { action, mutation, query } from "../functions.js";
 import { findRequest, requestCapacity } from "../queue/capacity.js";
 import { cleanUpProvider, deleteVolume } from "./cleanup.js";
+import { requireIntegerBetween } from "../validation.js";
+import { wipeProvider } from "./wipe.js";
 import { findPool, savePolicy, saveProviderConfig } from "./policy.js";
 import { reconcilePool } from "./reconcile.js";
 import { deadlineOfRunning, findRun } from "./observe.js";
@@ -92,11 +94,30 @@ export const poolHealth = query({
   },
 });
 
-/** Destroys machines that provably are this deployment's and serve nobody; reports everything else. For a nightly cron. */
+/**
+ * Destroys machines that provably are this deployment's and serve nobody, and that the last cleanup saw as well; reports
+ * everything else. For a nightly cron.
+ *
+ * `dryRun` (default false) only reports. `maxPercent` (1–100, default 50): when more of the pool's machines look like orphans,
+ * and they are more than five, nothing is destroyed.
+ */
 export const runFlyCleanup = action({
-  args: {},
+  args: { dryRun: v.optional(v.boolean()), maxPercent: v.optional(v.number()) },
   returns: vCleanupReport,
-  handler: async (ctx) => await cleanUpProvider(ctx, DEFAULT_POOL_KEY),
+  handler: async (ctx, { dryRun, maxPercent }) => {
+    if (maxPercent !== undefined) requireIntegerBetween("maxPercent", maxPercent, 1, 100);
+    return await cleanUpProvider(ctx, DEFAULT_POOL_KEY, { dryRun, maxPercent });
+  },
+});
+
+/**
+ * Tears the pool down: limits to zero, every worker fenced, every machine of the pool destroyed. `appName` must be the
+ * configured app's. Messages stay queued; raise `maxWorkers` to go on.
+ */
+export const wipeFlyApp = action({
+  args: { appName: v.string() },
+  returns: vCleanupReport,
+  handler: async (ctx, { appName }) => await wipeProvider(ctx, DEFAULT_POOL_KEY, appName),
 });
 
 export const deleteFlyVolume = action({

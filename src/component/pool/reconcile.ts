@@ -3,6 +3,7 @@ import { internal } from "../_generated/api.js";
 import { env } from "../_generated/server.js";
 import { randomToken, sha256Hex } from "../digest.js";
 import type { ActionCtx } from "../functions.js";
+import type { ObservedMachine } from "../providers/provider.js";
 import { RECONCILE_WINDOW_MS } from "../queue/capacity.js";
 import { providerConfigMissing } from "./providers.js";
 import { bootProblem } from "./boot.js";
@@ -13,7 +14,7 @@ import { isFull, nextDeadline, plan } from "./plan.js";
 import { describeProblem } from "./problem.js";
 import { Providers } from "./providers.js";
 import type { CommittedPlan, Outcome, Problem, Seen } from "./run.js";
-import type { PlanInput } from "./situation.js";
+import type { PlanInput, SeenMachine } from "./situation.js";
 import { takeSteps } from "./takeSteps.js";
 
 export type ReconcileReport = {
@@ -139,7 +140,7 @@ class Run {
         const machines = await (await providers.at(home)).listMachines(owned);
         for (const machine of machines) {
           // The provider's filter is a courtesy; what is ours is decided here.
-          if (hasMetadata(machine.metadata, owned)) atProvider.machines.push({ ...machine, home });
+          if (hasMetadata(machine.metadata, owned)) atProvider.machines.push(asSeen(machine, home));
         }
       } catch (error) {
         // A former home that is out of reach keeps its own workers from being cleared away, and nothing else.
@@ -168,6 +169,11 @@ class Run {
     const said = problem ?? bootProblem(after.bootFailures);
     return { generation, stoodAside: false, problem: said, backOff, nextAt, isFull: isFull(rows) };
   }
+}
+
+/** What the plan needs to know of it. */
+function asSeen({ machineId, name, region, state, metadata, createdAt }: ObservedMachine, home: string): SeenMachine {
+  return { machineId, name, region, state, metadata, createdAt, home };
 }
 
 function reserveOf({ policy }: Observation): number {

@@ -1,5 +1,6 @@
 /** The part of the plan that looks at one worker or machine at a time: what it needs on its own account, whatever the demand. */
 import type { MachineState } from "../providers/provider.js";
+import { DESTROYABLE, ORPHAN_GRACE_MS } from "./orphans.js";
 import type { PlanAction, PlanInput, PlannedWorker, SeenMachine } from "./situation.js";
 
 /**
@@ -9,8 +10,6 @@ import type { PlanAction, PlanInput, PlannedWorker, SeenMachine } from "./situat
 export const SPAWN_GRACE_MS = 60_000;
 /** A worker whose machine was never seen is given up after waiting this long: a create that was cut off may still come true. */
 export const VANISHED_MS = 3 * 60_000;
-/** A machine nobody knows is destroyed at this age: a create whose row is about to learn of it is younger. */
-export const ORPHAN_GRACE_MS = 2 * 60_000;
 /** Time for a late heartbeat before a silent worker's machine is given up, beyond its lease. */
 export const SILENCE_GRACE_MS = 30_000;
 /** More orphans than this at once are a sign that something else is wrong: they go slowly, and can be seen going. */
@@ -110,7 +109,7 @@ function reasonToFence(worker: PlannedWorker, machine: SeenMachine | null, input
 export function orphans({ now, workers, machines }: PlanInput): PlanAction[] {
   const names = new Set(workers.map(({ machineName }) => machineName));
   return machines
-    .filter(({ name, state }) => !names.has(name) && state !== "gone" && state !== "leaving")
+    .filter(({ name, state }) => !names.has(name) && DESTROYABLE.has(state))
     .filter(({ createdAt }) => createdAt > 0 && now - createdAt >= ORPHAN_GRACE_MS)
     .sort((left, right) => left.createdAt - right.createdAt)
     .slice(0, MAX_ORPHANS_PER_RUN)

@@ -36,7 +36,7 @@ export type PlannedWorker = {
 /** A conversation whose head may run now and has no lease. */
 export type WaitingLane = { conversationId: string; agentKey: string; consumerUserId: string | null };
 
-export type SeenMachine = ObservedMachine & { home: string };
+export type SeenMachine = Omit<ObservedMachine, "usdPerDay"> & { home: string };
 
 export type PlanInput = {
   now: number;

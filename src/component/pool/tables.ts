@@ -30,4 +30,10 @@ export const poolTables = {
     /** Machines in a row that ended before their worker had enrolled, see `boot.ts`. */
     bootFailures: v.optional(v.object({ count: v.number(), lastAt: v.number() })),
   }).index("by_pool", ["poolKey"]),
+
+  /** One row per pool: machines that the last cleanup took for orphans. Only `sightings.ts` writes it; read by the next cleanup. */
+  cleanupSightings: defineTable({
+    poolKey: v.string(),
+    sightings: v.array(v.object({ machineId: v.string(), firstSeenAt: v.number() })),
+  }).index("by_pool", ["poolKey"]),
 };

@@ -10,6 +10,16 @@ export type ObservedMachine = {
   metadata: Record<string, string>;
   /** ms; 0 when the provider did not say. */
   createdAt: number;
+  /** What it costs as long as it stays as it is, estimated; left out by a provider that costs nothing. */
+  usdPerDay?: number;
+};
+
+export type ObservedVolume = {
+  volumeId: string;
+  name: string;
+  state: string;
+  attachedMachineId: string | null;
+  usdPerDay?: number;
 };
 
 /**
@@ -50,7 +60,7 @@ export interface Provider {
   waitUntilStopped(machineId: string, timeoutSeconds: number): Promise<boolean>;
   /** Whatever its state; a machine that is gone already is not an error. */
   destroyMachine(machineId: string): Promise<void>;
-  listVolumes(): Promise<{ volumeId: string; name: string; state: string; attachedMachineId: string | null }[]>;
+  listVolumes(): Promise<ObservedVolume[]>;
   deleteVolume(volumeId: string): Promise<{ status: number; message: string }>;
 }
 

@@ -123,6 +123,20 @@ export async function readLiveWorkers(ctx: QueryCtx, poolKey: string): Promise<L
   return live;
 }
 
+/** Some of the workers that still count for something: all but those on their way out. */
+export async function readLiveWorkerIds(ctx: QueryCtx, poolKey: string, limit: number): Promise<string[]> {
+  const workerIds: string[] = [];
+  for (const status of LIVE_STATUSES.filter((live) => live !== "stopping")) {
+    const workers = await ctx.db
+      .query("workers")
+      .withIndex("by_pool_status", (range) => range.eq("poolKey", poolKey).eq("status", status))
+      .take(limit - workerIds.length);
+    workerIds.push(...workers.map(({ workerId }) => workerId));
+    if (workerIds.length >= limit) break;
+  }
+  return workerIds;
+}
+
 /** One worker, `null` when it is gone. */
 export async function readLiveWorker(ctx: QueryCtx, workerId: string): Promise<LiveWorker | null> {
   const worker = await findWorker(ctx, workerId);

@@ -1,5 +1,6 @@
 /** Reads the answers of Fly's Machines API: liberal in what it accepts, since new states and fields appear unannounced. */
-import type { MachineState, ObservedMachine, ProviderErrorKind } from "../provider.js";
+import type { MachineState, ObservedMachine, ObservedVolume, ProviderErrorKind } from "../provider.js";
+import { machineUsdPerDay, volumeUsdPerDay, type Guest } from "./prices.js";
 
 /**
  * Fly's states, as of its OpenAPI description of May 2026. A name that is not here is `unknown`, never "stopped": a
@@ -37,6 +38,10 @@ function text(value: unknown): string | null {
   return typeof value === "string" ? value : null;
 }
 
+function number(value: unknown): number | null {
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
 /** `null` for something that is not a machine. */
 export function readMachine(value: unknown): ObservedMachine | null {
   if (!isRecord(value)) return null;
@@ -44,14 +49,33 @@ export function readMachine(value: unknown): ObservedMachine | null {
   const name = text(value["name"]);
   if (machineId === null || name === null) return null;
   const createdAt = Date.parse(text(value["created_at"]) ?? "");
+  const state = machineState(text(value["state"]) ?? "");
   return {
     machineId,
     name,
     region: text(value["region"]) ?? "",
-    state: machineState(text(value["state"]) ?? ""),
+    state,
     // When the host is not reachable, `config` is missing and the metadata sits in `incomplete_config`.
     metadata: { ...readMetadata(value["incomplete_config"]), ...readMetadata(value["config"]) },
     createdAt: Number.isFinite(createdAt) ? createdAt : 0,
+    usdPerDay: machineUsdPerDay(
+      state,
+      readGuest(value["config"]) ?? readGuest(value["incomplete_config"]) ?? SMALLEST_GUEST,
+    ),
+  };
+}
+
+/** What Fly gives a machine that asks for nothing. */
+const SMALLEST_GUEST: Guest = { cpuKind: "shared", cpus: 1, memoryMb: 256 };
+
+function readGuest(config: unknown): Guest | null {
+  const guest = isRecord(config) ? config["guest"] : undefined;
+  if (!isRecord(guest)) return null;
+  const { cpuKind, cpus, memoryMb } = SMALLEST_GUEST;
+  return {
+    cpuKind: text(guest["cpu_kind"]) ?? cpuKind,
+    cpus: number(guest["cpus"]) ?? cpus,
+    memoryMb: number(guest["memory_mb"]) ?? memoryMb,
   };
 }
 
@@ -62,15 +86,17 @@ function readMetadata(config: unknown): Record<string, string> {
   return Object.fromEntries(entries);
 }
 
-export function readVolume(value: unknown) {
+export function readVolume(value: unknown): ObservedVolume | null {
   if (!isRecord(value)) return null;
   const volumeId = text(value["id"]);
   if (volumeId === null) return null;
+  const state = text(value["state"]) ?? "";
   return {
     volumeId,
     name: text(value["name"]) ?? "",
-    state: text(value["state"]) ?? "",
+    state,
     attachedMachineId: text(value["attached_machine_id"]),
+    usdPerDay: volumeUsdPerDay(state, number(value["size_gb"]) ?? 0),
   };
 }
 
