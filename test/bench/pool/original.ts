@@ -37,7 +37,13 @@ export async function simulateOriginal(trace: Trace, seed: number): Promise<Meas
   await time.run(EPOCH_MS + trace.endsAt);
   pool.cloud.close();
   const { waits } = pool;
-  return { meter: pool.cloud.meter, waits, met: {}, providerCalls: pool.cloud.calls, lifetimeMs: pool.cloud.lifetimeMs };
+  return {
+    meter: pool.cloud.meter,
+    waits,
+    met: {},
+    providerCalls: pool.cloud.calls,
+    lifetimeMs: pool.cloud.lifetimeMs,
+  };
 }
 
 class OriginalPool {
@@ -63,13 +69,15 @@ class OriginalPool {
     this.conversations.set(conversationId, conversation);
     conversation.waiting.push(message);
     this.list();
-    if (conversation.state === "none") void this.create(conversationId, conversation);
+    if (conversation.state === "none") this.time.start(() => this.create(conversationId, conversation));
     if (conversation.state === "idle") this.takeNext(conversationId, conversation);
   }
 
   /** What its reconcile asks the provider first, whoever starts it. */
   list(): void {
-    void this.cloud.listMachines().catch(ignoreRefusal);
+    this.time.start(async () => {
+      await this.cloud.listMachines().catch(ignoreRefusal);
+    });
   }
 
   private async create(name: string, conversation: Conversation): Promise<void> {
@@ -99,7 +107,8 @@ class OriginalPool {
     if (this.takeNext(conversationId, conversation)) return;
     const { idleSince } = conversation;
     this.time.after(IDLE_MS, () => {
-      if (conversation.state === "idle" && conversation.idleSince === idleSince) void this.destroy(conversation);
+      if (conversation.state === "idle" && conversation.idleSince === idleSince)
+        this.time.start(() => this.destroy(conversation));
     });
   }
 

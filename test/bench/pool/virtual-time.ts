@@ -20,6 +20,7 @@ export class VirtualTime {
   private order = 0;
   /** Promises may have been settled since the last event: their continuations come before the next one. */
   private isUnsettled = false;
+  private failures: unknown[] = [];
   now = EPOCH_MS;
 
   at(at: number, happen: () => void): void {
@@ -34,6 +35,12 @@ export class VirtualTime {
 
   async pause(ms: number): Promise<void> {
     await new Promise<void>((resolve) => this.after(ms, () => this.settle(resolve)));
+  }
+
+  /** Starts asynchronous work on the side; should it fail, the whole simulation does. */
+  start(work: () => Promise<void>): void {
+    this.isUnsettled = true;
+    work().catch((error: unknown) => this.failures.push(error));
   }
 
   /** Calls what continues asynchronous code, so that it gets to run before time goes on. */
@@ -51,6 +58,7 @@ export class VirtualTime {
         // A real turn of the event loop lets every continuation run, however many awaits deep.
         if (this.isUnsettled) await new Promise((resolve) => setImmediate(resolve));
         this.isUnsettled = false;
+        if (this.failures.length > 0) throw this.failures[0];
         const next = this.heap[0];
         if (next === undefined || next.at > until) break;
         this.now = next.at;
