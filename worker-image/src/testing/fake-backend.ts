@@ -28,6 +28,8 @@ export type FakeMessage = {
   error?: string;
   errorKind?: FailureKind;
   streamed: string;
+  /** When each delta of the newest attempt came, in ms. */
+  deltaTimes: number[];
   tools: Map<string, ToolCall["status"]>;
 };
 type Lease = { leaseId: string; messageId: string; conversationId: string; generation: number; workerId: string };
@@ -89,6 +91,7 @@ export class FakeBackend {
       attempts: 0,
       status: "queued",
       streamed: "",
+      deltaTimes: [],
       tools: new Map(),
     };
     this.messages.push(message);
@@ -189,6 +192,7 @@ export class FakeBackend {
     workerAppendTurnDelta: (args) => {
       const { message } = this.held(args);
       if (args.offset > message.streamed.length) throw this.error("output_gap", "Characters are missing.");
+      message.deltaTimes.push(performance.now());
       message.streamed += args.text.slice(message.streamed.length - args.offset);
       for (const { callId, status } of args.tools ?? []) message.tools.set(callId, status);
       return { length: message.streamed.length };
@@ -265,7 +269,13 @@ export class FakeBackend {
     const leaseId = `lease-${randomUUID()}`;
     const lease = { leaseId, messageId, conversationId, generation, workerId };
     this.leases.set(leaseId, lease);
-    Object.assign(message, { status: "processing", attempts: message.attempts + 1, streamed: "", tools: new Map() });
+    Object.assign(message, {
+      status: "processing",
+      attempts: message.attempts + 1,
+      streamed: "",
+      deltaTimes: [],
+      tools: new Map(),
+    });
     this.changed();
     return this.claimOf(lease);
   }
