@@ -47,7 +47,8 @@ export type UserAgentView = Infer<typeof vUserAgentView>;
 /** Why a message is not running yet, as a stable kind and a sentence; `null` when nothing is in its way. */
 export const vWaitingReason = v.object({ kind: v.string(), message: v.string() });
 
-export const vQueueItemView = v.object({
+/** What every view of a message shows. */
+const messageFields = {
   _id: v.string(),
   _creationTime: v.number(),
   conversationId: v.string(),
@@ -57,6 +58,10 @@ export const vQueueItemView = v.object({
   scheduledFor: v.number(),
   attempts: v.number(),
   maxAttempts: v.number(),
+};
+
+export const vQueueItemView = v.object({
+  ...messageFields,
   lastError: vNullableString,
   payload: vPayload,
   /** Only for queued messages: what keeps the pool from running it. */
@@ -66,15 +71,7 @@ export type QueueItemView = Infer<typeof vQueueItemView>;
 
 /** A message as an operator's list shows it: without what it says. */
 export const vJobView = v.object({
-  _id: v.string(),
-  _creationTime: v.number(),
-  conversationId: v.string(),
-  agentKey: v.string(),
-  status: vMessageStatus,
-  priority: v.number(),
-  scheduledFor: v.number(),
-  attempts: v.number(),
-  maxAttempts: v.number(),
+  ...messageFields,
   lastError: v.optional(v.string()),
   /** The newest failed attempts, oldest first. */
   errors: v.array(vAttemptError),
