@@ -12,8 +12,8 @@ export type LatencyRow = { case: (typeof LATENCY_CASES)[number] } & Percentiles 
 
 export type LatencyOptions = { turns: number; coldStarts: number; log: (line: string) => void };
 
-/** A pause between the words of the echo runtime, so that streaming has something to lag behind: 50 a second. */
-const WORD_DELAY_MS = 20;
+/** A pause between the words of the echo runtime, so that streaming has something to lag behind: 20 a second, as models speak. */
+const WORD_DELAY_MS = 50;
 const LONG_TEXT = Array.from({ length: 40 }, (_, index) => `word${index}`).join(" ");
 
 export async function measureLatency(options: LatencyOptions): Promise<LatencyRow[]> {
