@@ -63,6 +63,7 @@ function decided(
     update: { checkOnStart: false },
     // Nothing may begin by itself: between turns nobody would pay for it, and nobody would save what it changed.
     cron: { enabled: false },
+    tools: { exec: { notifyOnExit: false }, ...(agent.tools !== null && { allow: [...agent.tools] }) },
     agents: {
       defaults: {
         workspace: workspaceDirectory,
@@ -72,7 +73,6 @@ function decided(
         heartbeat: { every: "0m" },
       },
     },
-    ...(agent.tools !== null && { tools: { allow: [...agent.tools] } }),
     models: {
       mode: "replace",
       catalogRefresh: { enabled: false },

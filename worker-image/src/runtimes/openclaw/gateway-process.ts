@@ -112,7 +112,17 @@ export class GatewayProcess {
     }
     if (this.child.pid !== undefined) signalProcess(-this.child.pid, "SIGKILL");
     await settledWithin(this.exited, KILL_TIMEOUT_MS);
-    await killMarked("OPENCLAW_GATEWAY_TOKEN", this.command.address.token).catch(() => {});
+    await this.killMarked({});
+  }
+
+  /** Ends what the agent has left running in its shell: commands end with their turn. Never throws. */
+  async killCommands(): Promise<void> {
+    await this.killMarked({ OPENCLAW_SHELL: "exec" });
+  }
+
+  private async killMarked(variables: Readonly<Record<string, string>>): Promise<void> {
+    const ours = { OPENCLAW_GATEWAY_TOKEN: this.command.address.token };
+    await killMarked({ ...variables, ...ours }).catch(() => {});
   }
 
   private signal(signal: NodeJS.Signals): void {

@@ -138,12 +138,14 @@ export class Gateway implements RunGateway {
   }
 
   /**
-   * Waits until the gateway writes nothing more and keeps it so, for at most two minutes.
+   * Ends what the agent has left running, waits until the gateway writes nothing more and keeps it so, for at most two
+   * minutes.
    *
    * @returns what ends that
    * @throws when something still runs after {@link DRAIN_TIMEOUT_MS}, or the gateway is gone
    */
   async suspend(): Promise<() => Promise<void>> {
+    await this.process.killCommands();
     const connection = await this.connection();
     const call = async (method: string, parameters: object) =>
       vSuspension.parse(await connection.call(`gateway.suspend.${method}`, parameters, { timeoutMs: CALL_TIMEOUT_MS }));

@@ -5,12 +5,13 @@ import { readdir, readFile } from "node:fs/promises";
 const MAX_ROUNDS = 5;
 
 /**
- * Kills every process whose environment holds `NAME=value` exactly. Linux only: elsewhere there is no such list, and only
- * the gateway's own group is known.
+ * Kills every process whose environment holds all of these variables. Linux only: elsewhere there is no such list, and
+ * only the gateway's own group is known.
  */
-export async function killMarked(name: string, value: string): Promise<void> {
+export async function killMarked(variables: Readonly<Record<string, string>>): Promise<void> {
+  const markers = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const members = await marked(`${name}=${value}`);
+    const members = await marked(markers);
     if (members.length === 0) return;
     for (const member of members) signalProcess(member, "SIGKILL");
   }
@@ -25,16 +26,17 @@ export function signalProcess(id: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-async function marked(marker: string): Promise<number[]> {
+async function marked(markers: readonly string[]): Promise<number[]> {
   if (process.platform !== "linux") return [];
   const ids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name) && name !== String(process.pid));
-  const found = await Promise.all(ids.map(async (id) => ((await hasVariable(id, marker)) ? [Number(id)] : [])));
+  const found = await Promise.all(ids.map(async (id) => ((await hasVariables(id, markers)) ? [Number(id)] : [])));
   return found.flat();
 }
 
-async function hasVariable(id: string, marker: string): Promise<boolean> {
+async function hasVariables(id: string, markers: readonly string[]): Promise<boolean> {
   try {
-    return (await readFile(`/proc/${id}/environ`, "latin1")).split("\0").includes(marker);
+    const variables = new Set((await readFile(`/proc/${id}/environ`, "latin1")).split("\0"));
+    return markers.every((marker) => variables.has(marker));
   } catch {
     // It has ended, or belongs to somebody else.
     return false;

@@ -4,12 +4,12 @@ import { z } from "zod";
 export const PROTOCOL_VERSION = 4;
 
 export const vFrame = z.discriminatedUnion("type", [
-  z.looseObject({ type: z.literal("event"), event: z.string(), payload: z.unknown() }),
+  z.looseObject({ type: z.literal("event"), event: z.string(), payload: z.unknown().optional() }),
   z.looseObject({
     type: z.literal("res"),
     id: z.string(),
     ok: z.boolean(),
-    payload: z.unknown(),
+    payload: z.unknown().optional(),
     error: z.looseObject({ code: z.string(), message: z.string() }).optional(),
   }),
 ]);

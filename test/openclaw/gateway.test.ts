@@ -1,0 +1,89 @@
+/** The real gateway looked at closely: what it is told, what it costs, what it survives, and what it never gets to know. */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { RuntimeNotStarted } from "../../worker-image/src/runtimes/runtime.js";
+import { OPENCLAW_VARIABLES } from "../../worker-image/src/runtimes/openclaw/settings.js";
+import { digestTree } from "../../worker-image/src/snapshots/tree-digest.js";
+import { scanTree } from "../../worker-image/src/snapshots/tree-scan.js";
+import { sleep } from "../../worker-image/src/timing.js";
+import { directRuntime, MODEL_KEY, textOf } from "./direct.js";
+import { findGateway, processesWith } from "./processes.js";
+
+describe("a gateway", () => {
+  it("answers with tools, tokens and costs, knows no key, and gets over a refusal and its own death", async () => {
+    const { runtime, root, context, stub, log, start, turn } = await directRuntime();
+    await start();
+
+    const written = await turn("remember that the cat is called Minou");
+    expect(textOf(written)).toBe("I have written down Minou.");
+    expect(await readFile(join(context.workspaceDirectory, "notes.md"), "utf8")).toBe("the cat: Minou\n");
+    expect(written.filter(({ type }) => type === "tool")).toMatchObject([
+      { call: { toolName: "write", status: "running" } },
+      { call: { toolName: "write", status: "done" } },
+    ]);
+    // Two requests of 1,000 and 100 tokens at 1 and 2 USD a million.
+    const usage = written.find((event) => event.type === "usage")?.usage;
+    expect(usage).toMatchObject({ inputTokens: 2_000, outputTokens: 200 });
+    expect(usage?.costUsd).toBeCloseTo(0.002 + 0.0004, 9);
+    expect(new Set(stub.requests.map(({ authorization }) => authorization))).toEqual(new Set([`Bearer ${MODEL_KEY}`]));
+
+    // The agent's own variables reach its shell; the model's key does not, nor is it anywhere else.
+    const printed = textOf(await turn("run echo $PLAIN_VARIABLE; printenv OPENAI_API_KEY || echo no key"));
+    expect(printed).toContain("of-the-agent");
+    expect(printed).toContain("no key");
+    expect(await processesWith(MODEL_KEY)).toEqual([]);
+
+    // A refused key is said at once and held against nobody: the next turn asks again.
+    const refused = await turn("refuse 401");
+    expect(refused.at(-1)).toMatchObject({ type: "error", failure: { kind: "unauthorized" } });
+    expect((await turn("refuse 402")).at(-1)).toMatchObject({ type: "error", failure: { kind: "budget_exceeded" } });
+    expect((await turn("What is the cat called?")).at(-1)).toEqual({ type: "done" });
+
+    const config = await readFile(join(context.temporaryDirectory, "openclaw.json"), "utf8");
+    expect(config).not.toContain(MODEL_KEY);
+
+    // What the agent leaves running ends with its turn, and nothing begins by itself: the files stand still.
+    const ticks = async () => await readFile(join(context.workspaceDirectory, "ticks"), "utf8");
+    await turn("run (while true; do date >> ticks; sleep 0.1; done) >/dev/null 2>&1 & echo started");
+    await expect.poll(async () => (await ticks().catch(() => "")).length, { timeout: 20_000 }).toBeGreaterThan(0);
+    const asked = stub.requests.length;
+    const resume = await runtime.quiesce();
+    const before = await ticks();
+    const { entries } = await scanTree(root, runtime.snapshotExcludes());
+    const digest = await digestTree(root, entries);
+    await sleep(1_500);
+    expect(await ticks()).toBe(before);
+    expect(await digestTree(root, entries)).toBe(digest);
+    await resume();
+    expect(stub.requests).toHaveLength(asked);
+    expect((await runtime.health()).isHealthy).toBe(true);
+
+    // Killed between turns, it is started anew and goes on; killed in a turn, that turn fails and may be tried again.
+    await start();
+    process.kill((await findGateway(context.stateDirectory))?.pid ?? 0, "SIGKILL");
+    await expect.poll(async () => (await runtime.health()).isHealthy, { timeout: 20_000 }).toBe(false);
+    await runtime.stop();
+    await start();
+    expect(textOf(await turn("What is the cat called?"))).toContain("Minou");
+    const gateway = await findGateway(context.stateDirectory);
+    const killed = await turn("speak long", (event) => {
+      if (event.type === "text" && gateway !== undefined) process.kill(gateway.pid, "SIGKILL");
+    });
+    expect(killed.at(-1)).toMatchObject({ type: "error", failure: { kind: "runtime_crashed" } });
+    await runtime.stop();
+    expect(await processesWith(`OPENCLAW_STATE_DIR=${context.stateDirectory}`)).toEqual([]);
+    expect(log.join("")).not.toContain(MODEL_KEY);
+  });
+
+  it("whose configuration is wrong says what is wrong, once", async () => {
+    const setting = await directRuntime();
+    const configFile = join(setting.context.temporaryDirectory, "operator.json");
+    await writeFile(configFile, JSON.stringify({ nonsense: true }));
+    const { start } = await directRuntime({ [OPENCLAW_VARIABLES.configFile]: configFile });
+    const error: unknown = await start().catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(RuntimeNotStarted);
+    expect(error).toMatchObject({ kind: "config_error" });
+    expect(String(error)).toContain("nonsense");
+  });
+});
