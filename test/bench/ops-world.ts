@@ -28,7 +28,7 @@ const LEASE_DURATION_MS = 600_000;
 export class World {
   readonly workers: WorkerCredentials[] = [];
 
-  private constructor(private readonly engine: EmbeddedEngine) {}
+  private constructor(readonly engine: EmbeddedEngine) {}
 
   static async create(scenario: Scenario): Promise<World> {
     const engine = await createEngine({

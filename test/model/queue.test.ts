@@ -8,7 +8,7 @@ import { beginRun, doStep, endRun, replay } from "./run.js";
 import { REGRESSIONS } from "./regressions.js";
 import { WEIGHTED_STEPS, type Step } from "./steps.js";
 
-const { runs, length, seed, path, replayPath } = modelOptions();
+const { runs, length, seed, path, replayPath, shrinks } = modelOptions();
 /** A minute for what takes seconds on an idle machine; long runs get what they need. */
 const TIMEOUT_MS = 120_000 + runs * length * 50;
 
@@ -67,7 +67,7 @@ describe("the queue and its reference", () => {
           for (const _ of run) steps += 1;
           for (const [what, times] of driver.tally) tally.set(what, (tally.get(what) ?? 0) + times);
         }),
-        { numRuns: runs, seed, ...(path === undefined ? {} : { path }), endOnFailure: false },
+        { numRuns: runs, seed, ...(path === undefined ? {} : { path }), endOnFailure: !shrinks },
       );
       process.stdout.write(`seed ${seed}: ${runs} runs, ${steps} steps; ${describeTally(tally)}\n`);
       expect(steps).toBeGreaterThan(0);

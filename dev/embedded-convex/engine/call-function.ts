@@ -81,7 +81,7 @@ function missing(call: FunctionCall, what: string): string {
   return `Could not find ${what} for '${call.path}'${where}. Is it exported, and was the backend started after it was written?`;
 }
 
-function argsOf(json: JSONValue): Record<string, Value> {
+export function argsOf(json: JSONValue): Record<string, Value> {
   const args = jsonToConvex(json);
   const isRecord = (value: Value): value is Record<string, Value> =>
     typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof ArrayBuffer);

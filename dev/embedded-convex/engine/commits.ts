@@ -68,7 +68,8 @@ export function installCommitHooks(
   };
 }
 
-function collectChanges(components: ConvexTestInternals["global"]["components"], ts: bigint): PendingCommit {
+/** What the open transaction would change if it ended now. */
+export function collectChanges(components: ConvexTestInternals["global"]["components"], ts: bigint): PendingCommit {
   const changes = new Map<string, DocumentChange[]>();
   for (const [componentPath, { db }] of Object.entries(components)) {
     const layer = db._writes[0] ?? {};

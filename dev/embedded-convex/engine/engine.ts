@@ -29,6 +29,7 @@ import {
   type CommitWrites,
   type DocumentChange,
 } from "./read-sets.js";
+import { rehearse } from "./rehearse.js";
 import { JOBS_TABLE } from "./schedule-syscalls.js";
 import { Scheduler } from "./scheduler.js";
 import { StorageSyscalls } from "./storage-syscalls.js";
@@ -203,6 +204,8 @@ async function assemble(
     },
     authProviders,
     measure: async (path, name, args) => await calls.track(() => measure(internals, functions, path, name, args)),
+    rehearse: async (path, name, args) =>
+      await calls.track(() => rehearse(internals, functions, invocations, path, name, args)),
     seed: async (path, table, documents) => await calls.track(() => seed(internals, path, table, documents)),
     advanceClock: (ms) => clock.advance(ms),
     diagnostics: () => ({ ...countOpen(internals), pendingJobs: scheduler.size, finishedJobs: retention.size }),

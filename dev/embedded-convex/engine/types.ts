@@ -119,6 +119,12 @@ export interface Measurement {
   functionsScheduled: number;
 }
 
+/** What a call would have read and written; the writes by component and table, as {@link Engine.isAffected} takes them. */
+export interface Rehearsal {
+  readSet: ReadSet;
+  writes: ReadonlyMap<string, unknown>;
+}
+
 export interface EngineDiagnostics {
   openQueries: number;
   openTransactionLayers: number;
@@ -130,6 +136,8 @@ export interface EngineDiagnostics {
 export interface EmbeddedEngine extends Engine {
   /** Calls a query or mutation of any component, and tells what it cost. Rejects if the function throws. */
   measure(componentPath: string, path: string, args: JSONValue): Promise<Measurement>;
+  /** Runs a query or mutation of any component and undoes it; tells with which commits it would conflict. */
+  rehearse(componentPath: string, path: string, args: JSONValue): Promise<Rehearsal>;
   /** Inserts documents in bulk, without a transaction's limits; returns their ids. Fields in Convex's JSON encoding. */
   seed(componentPath: string, table: string, documents: readonly JSONValue[]): Promise<string[]>;
   /** Moves the clock of scheduler, crons, tokens and functions forward; what becomes due runs at once. */
