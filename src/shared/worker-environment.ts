@@ -13,6 +13,8 @@ export const WORKER_ENVIRONMENT = {
   dataDirectory: "AGENT_FACTORY_DATA_DIR",
   /** `echo` (default), later `chat` and `openclaw`. */
   runtime: "AGENT_FACTORY_RUNTIME",
+  /** The skills that came with the image, one folder each. Default `/app/skills`. */
+  skillsDirectory: "AGENT_FACTORY_SKILLS_DIR",
   /** Port of the health endpoint, default 8080. */
   healthPort: "AGENT_FACTORY_HEALTH_PORT",
   logLevel: "AGENT_FACTORY_LOG_LEVEL",
@@ -22,4 +24,5 @@ export const WORKER_ENVIRONMENT = {
 
 export const DEFAULT_ENROLLMENT_FILE = "/run/agent-factory/enrollment-credential";
 export const DEFAULT_DATA_DIRECTORY = "/data";
+export const DEFAULT_SKILLS_DIRECTORY = "/app/skills";
 export const DEFAULT_FUNCTIONS_MODULE = "agentFactory";

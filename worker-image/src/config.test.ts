@@ -15,6 +15,7 @@ describe("readConfig", () => {
       functionsModule: "agentFactory",
       enrollmentFile: "/run/agent-factory/enrollment-credential",
       dataDirectory: "/data",
+      skillsDirectory: "/app/skills",
       runtime: "echo",
       healthPort: 8080,
       logLevel: "info",

@@ -6,6 +6,7 @@ import {
   DEFAULT_DATA_DIRECTORY,
   DEFAULT_ENROLLMENT_FILE,
   DEFAULT_FUNCTIONS_MODULE,
+  DEFAULT_SKILLS_DIRECTORY,
   WORKER_ENVIRONMENT,
 } from "../../src/shared/worker-environment.js";
 
@@ -19,6 +20,8 @@ export type WorkerConfig = {
   enrollmentFile: string;
   dataDirectory: string;
   runtime: string;
+  /** The skills that came with the image; it need not exist. */
+  skillsDirectory: string;
   /** 0 lets the system choose. */
   healthPort: number;
   logLevel: (typeof LOG_LEVELS)[number];
@@ -59,6 +62,7 @@ const schema = z.object({
     .refine((id) => Buffer.byteLength(id) <= MAX_IDENTIFIER_BYTES, `must have at most ${MAX_IDENTIFIER_BYTES} bytes`),
   enrollmentFile: absolutePath.default(DEFAULT_ENROLLMENT_FILE),
   dataDirectory: absolutePath.default(DEFAULT_DATA_DIRECTORY),
+  skillsDirectory: absolutePath.default(DEFAULT_SKILLS_DIRECTORY),
   guestRoot: absolutePath.default("/"),
   runtime: z.string().default("echo"),
   healthPort: z
@@ -103,6 +107,7 @@ export function readConfig(environment: Environment, runtimeNames: readonly stri
     ...config,
     enrollmentFile: join(guestRoot, config.enrollmentFile),
     dataDirectory: join(guestRoot, config.dataDirectory),
+    skillsDirectory: join(guestRoot, config.skillsDirectory),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Makes what a runtime is given for a turn out of what the backend said, and brings the message's files into the workspace. */
+import { bridgeEnvironment } from "../../src/shared/bridge.js";
 import type { Claim, HydrationBundle } from "../../src/shared/worker-protocol.js";
 import { withAttachments } from "./attachments/describe.js";
 import { fetchAttachments } from "./attachments/fetch.js";
@@ -6,10 +7,16 @@ import type { Logger } from "./logger.js";
 import type { StartInput, TurnInput } from "./runtimes/runtime.js";
 import { conversationKey, type ConversationPaths } from "./workspaces/paths.js";
 
+/** What the agent's programs see: its own variables, and those of its bridge unless it has set them itself. */
+export function environmentFrom({ environment, bridgeRuntimeConfig }: HydrationBundle): Record<string, string> {
+  return { ...bridgeEnvironment(bridgeRuntimeConfig), ...environment };
+}
+
 /** For whom the runtime is to be started. */
-export function startInputFrom({ agentKey, profile, environment }: HydrationBundle): StartInput {
-  const { version, displayName, instructions, model, tools } = profile;
-  return { agent: { key: agentKey, version, displayName, instructions, model, tools }, environment };
+export function startInputFrom(bundle: HydrationBundle): StartInput {
+  const { version, displayName, instructions, model, tools } = bundle.profile;
+  const agent = { key: bundle.agentKey, version, displayName, instructions, model, tools };
+  return { agent, environment: environmentFrom(bundle) };
 }
 
 /** @throws TurnFailed, or disk errors, when a file of the message cannot be fetched */

@@ -23,7 +23,7 @@ export async function saveTurn(
   try {
     // Both are waited for, whatever happens to one: nothing may use the folder after this.
     const [saved, streamed] = await Promise.allSettled([
-      checkpointer.save({ ...request, excludes: runtime.snapshotExcludes() }, policy),
+      checkpointer.save({ ...request, excludes: workspace.excludes }, policy),
       deltas.finish(),
     ]);
     if (saved.status === "rejected") throw saved.reason;

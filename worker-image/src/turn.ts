@@ -8,9 +8,10 @@ import { runHooks } from "./hooks.js";
 import type { LeaseJournal } from "./lifecycle/lease-journal.js";
 import { errorMessage, type Logger, type SecretFilter } from "./logger.js";
 import { RuntimeNotStarted } from "./runtimes/runtime.js";
+import type { SkillInstaller } from "./skills/install.js";
 import { monotonicMs, timerMs } from "./timing.js";
 import { describeFailure, isLeaseLost, TurnFailed } from "./turn-failure.js";
-import { startInputFrom, turnInputFrom } from "./turn-input.js";
+import { environmentFrom, startInputFrom, turnInputFrom } from "./turn-input.js";
 import { runInRuntime } from "./turn-output.js";
 import { saveTurn } from "./turn-save.js";
 import { Settlement } from "./turn-settlement.js";
@@ -22,6 +23,7 @@ export type TurnDependencies = {
   conversations: ConversationPool;
   checkpointer: Checkpointer;
   journal: LeaseJournal;
+  skills: SkillInstaller;
   filter: SecretFilter;
   logger: Logger;
   temporaryDirectory: string;
@@ -104,11 +106,16 @@ export class Turn {
       (credentials) => ({ ...credentials, ...this.lease }),
       this.policy,
     );
-    this.forgetSecrets = this.needs.filter.hold(Object.values(bundle.environment));
+    const environment = environmentFrom(bundle);
+    this.forgetSecrets = this.needs.filter.hold(Object.values(environment));
     await this.prepareWorkspace(conversation, bundle.snapshot);
     this.throwIfEnded();
     const { paths } = conversation.workspace;
     const [signal, logger] = [this.ending.signal, this.logger];
+    const stopRuntime = () => conversation.stopRuntime();
+    const place = { workspaceDirectory: paths.workspace, stopRuntime, signal, logger };
+    await this.needs.skills.install(bundle, environment, place);
+    this.throwIfEnded();
     if ((bundle.payload.attachments ?? []).length > 0) await conversation.workspace.markDirty();
     const input = await turnInputFrom(this.claim, bundle, { paths, signal, logger });
     this.throwIfEnded();
@@ -129,7 +136,7 @@ export class Turn {
       const { hooks } = bundle.profile;
       const { filter } = this.needs;
       const places = { workspaceDirectory: paths.workspace, temporaryDirectory: paths.temporary };
-      const hookContext = { ...places, environment: bundle.environment, filter, logger, signal };
+      const hookContext = { ...places, environment, filter, logger, signal };
       await runHooks("before", hooks.beforeTurn, hookContext);
       this.throwIfEnded();
       const output = await runInRuntime(runtime, input, deltas, {

@@ -20,6 +20,7 @@ import { TokenRotation } from "./lifecycle/token-rotation.js";
 import { errorMessage, type Logger, type SecretFilter } from "./logger.js";
 import { WorkerLoop } from "./loop.js";
 import type { Runtime, RuntimeContext } from "./runtimes/runtime.js";
+import { SkillInstaller } from "./skills/install.js";
 import { monotonicMs, settledWithin, sleep, untilAborted } from "./timing.js";
 import { Turn } from "./turn.js";
 import { Checkpointer } from "./workspaces/checkpoint.js";
@@ -108,6 +109,7 @@ export class Worker {
       conversations,
       checkpointer,
       journal,
+      skills: new SkillInstaller(session, config, logger),
       filter,
       logger,
       temporaryDirectory: temporaryDirectory(config.dataDirectory),

@@ -2,6 +2,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import type { Logger } from "../logger.js";
 import type { Runtime, RuntimeContext, StartInput } from "../runtimes/runtime.js";
+import { withoutSkills } from "../skills/directory.js";
 import { settledWithin, withTimeout } from "../timing.js";
 import { conversationPaths, type ConversationPaths } from "../workspaces/paths.js";
 import { Workspace } from "../workspaces/workspace.js";
@@ -34,7 +35,7 @@ export class Conversation {
       temporaryDirectory: this.paths.temporary,
       logger,
     });
-    this.workspace = new Workspace(conversationId, this.paths, this.runtime.snapshotExcludes());
+    this.workspace = new Workspace(conversationId, this.paths, withoutSkills(this.runtime.snapshotExcludes()));
   }
 
   /** Nobody uses it and nobody waits for it. */

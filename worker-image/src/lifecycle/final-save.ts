@@ -40,7 +40,7 @@ async function saveOne(
         generation: workspace.generation,
         reason,
         root: workspace.paths.root,
-        excludes: runtime.snapshotExcludes(),
+        excludes: workspace.excludes,
         committedDigest: workspace.digestBeforeTurn,
       },
       { signal },

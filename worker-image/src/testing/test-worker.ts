@@ -84,6 +84,7 @@ export async function testSystem(atEnd: OnTestFinished): Promise<TestSystem> {
           enrollmentFile: join(place, "credential"),
           dataDirectory,
           runtime: "echo",
+          skillsDirectory: join(place, "image-skills"),
           healthPort: 0,
           logLevel: "debug",
         },

@@ -18,7 +18,8 @@ export class Workspace {
   constructor(
     readonly conversationId: string,
     readonly paths: ConversationPaths,
-    private readonly excludes: Excludes,
+    /** What of the folder no snapshot holds. */
+    readonly excludes: Excludes,
   ) {}
 
   /** The tree digest of the last commit or restore: what the folder held before the turn that is running. */
