@@ -84,7 +84,7 @@ export async function enrollTestWorker(t: Test, options: TestWorkerOptions = {})
       tickets: [{ workerId, credentialHash }],
     });
     // The run ends here, without the machine it asked for; left open, it would keep the next one from spawning.
-    const outcome = { stoodAside: false, problem: null, backOff: false, nextAt: null, isFull: false };
+    const outcome = { stoodAside: false, problem: null, backOff: false, fullRegions: [], nextAt: null, isFull: false };
     const generation = run?.generation ?? null;
     await ctx.runMutation(pool.internal.finish, { poolKey, startedAt: Date.now(), generation, ...outcome });
     const enrollment = await ctx.runMutation(lib.enrollWorker, { workerId, workerToken, enrollmentCredential });

@@ -41,8 +41,10 @@ function restOf({ canSuspend, machineId }: PlannedWorker, { policy }: PlanInput)
   return sleeps ? { afterMs: suspendAfterMs, machineId } : { afterMs: idleTimeoutMs, machineId: null };
 }
 
-export function restsAt(worker: PlannedWorker, input: PlanInput): number {
-  return idleSince(worker) + restOf(worker, input).afterMs;
+/** When an idle worker may be put to rest: which of the two it is depends on whether its machine is seen to run by then. */
+export function restDeadlines(worker: PlannedWorker, { policy }: PlanInput): number[] {
+  const since = idleSince(worker);
+  return [since + policy.idleTimeoutMs, ...(worker.canSuspend ? [since + policy.suspendAfterMs] : [])];
 }
 
 /**

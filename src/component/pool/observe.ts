@@ -8,6 +8,7 @@ import { readLiveWorkers, type LiveWorker } from "../workers/fleet.js";
 import { spawnsHeldUntil, standingFailures, type BootFailures } from "./boot.js";
 import { homeOf } from "./homes.js";
 import { findPool } from "./policy.js";
+import type { RegionCooldown } from "./regions.js";
 import type { PlannedWorker, WaitingLane } from "./situation.js";
 
 /** What one look at the ready set reads at most. */
@@ -23,6 +24,7 @@ export type Observation = {
   spawnLimit: number;
   spawnHeldUntil: number | null;
   bootFailures: BootFailures | null;
+  cooldowns: RegionCooldown[];
   workers: PlannedWorker[];
   waiting: WaitingLane[];
   sweepDue: boolean;
@@ -65,6 +67,7 @@ export async function observe(ctx: QueryCtx, poolKey: string): Promise<Observati
     spawnLimit: isHeld ? 0 : most,
     spawnHeldUntil,
     bootFailures,
+    cooldowns: run?.cooldowns ?? [],
     workers: planned,
     waiting: lanes.map(({ conversationId, agentKey, consumerUserId }) => ({
       conversationId,

@@ -4,7 +4,7 @@
  * Level-triggered: it looks at the whole state and never at what happened before, so a lost step is simply planned again.
  */
 import { assignDemand, isAsleep, isAvailable, resumes, spawns } from "./demand.js";
-import { evictions, rests, restsAt } from "./idle.js";
+import { evictions, restDeadlines, rests } from "./idle.js";
 import { ORPHAN_GRACE_MS } from "./orphans.js";
 import { isDown, isSilent, missedBeatAt, orphans, repair } from "./repair.js";
 import { SILENCE_GRACE_MS, SPAWN_GRACE_MS, VANISHED_MS } from "./repair.js";
@@ -123,7 +123,7 @@ function workerDeadlines(worker: PlannedWorker, machine: SeenMachine | null, inp
       deadlines.push(isStillAppearing && machine === null ? worker.statusSince + VANISHED_MS : worker.destroyAt);
       break;
     case "active":
-      if (worker.load === 0) deadlines.push(restsAt(worker, input));
+      if (worker.load === 0) deadlines.push(...restDeadlines(worker, input));
       break;
     case "suspended":
       deadlines.push(worker.powerAt, worker.statusSince + policy.retireAfterMs);

@@ -13,7 +13,7 @@ import type { Observation } from "./observe.js";
 import { isFull, nextDeadline, plan } from "./plan.js";
 import { describeProblem } from "./problem.js";
 import { Providers } from "./providers.js";
-import type { CommittedPlan, Outcome, Problem, Seen } from "./run.js";
+import type { CommittedPlan, Outcome, Seen } from "./run.js";
 import type { PlanInput, SeenMachine } from "./situation.js";
 import { takeSteps } from "./takeSteps.js";
 
@@ -35,6 +35,7 @@ const NOTHING: Conclusion = {
   stoodAside: false,
   problem: null,
   backOff: false,
+  fullRegions: [],
   nextAt: null,
   isFull: false,
 };
@@ -109,7 +110,9 @@ class Run {
     this.generation = committed.generation;
     this.report.leaving += committed.drained;
     const config = seen.providerConfig;
-    const outcome = await takeSteps(this.ctx, committed.steps, { providers, config, ownership, credentials });
+    const { cooldowns } = seen;
+    const context = { providers, config, cooldowns, ownership, credentials };
+    const outcome = await takeSteps(this.ctx, committed.steps, context);
     this.report.spawned = outcome.spawned;
     this.report.terminated = outcome.terminated;
     return await this.conclude(committed.generation, atProvider, outcome);
@@ -155,7 +158,7 @@ class Run {
   private async conclude(
     generation: number,
     { machines, unlistedHomes }: Omit<Seen, "tickets">,
-    { problem, backOff }: { problem: Problem | null; backOff: boolean },
+    { problem, backOff, fullRegions }: Pick<Outcome, "problem" | "backOff" | "fullRegions">,
   ): Promise<Conclusion> {
     const after: Observation = await this.ctx.runQuery(internal.pool.internal.observation, { poolKey: this.poolKey });
     const names = new Set(after.workers.map(({ machineName }) => machineName));
@@ -167,7 +170,7 @@ class Run {
     const nextAt = plan(rows).length > 0 ? Date.now() + RECONCILE_WINDOW_MS : deadline;
     // What the provider says comes first; a pool whose machines do not stay up says so otherwise.
     const said = problem ?? bootProblem(after.bootFailures);
-    return { generation, stoodAside: false, problem: said, backOff, nextAt, isFull: isFull(rows) };
+    return { generation, stoodAside: false, problem: said, backOff, fullRegions, nextAt, isFull: isFull(rows) };
   }
 }
 

@@ -17,10 +17,15 @@ import { recordEvent } from "../workers/timeline.js";
 import type { BootFailures } from "./boot.js";
 import { deadlineOfRunning, findRun, type Observation } from "./observe.js";
 import { plan } from "./plan.js";
-import { VANISHED_MS } from "./repair.js";
+import { nextCooldowns } from "./regions.js";
 import type { PlanAction, PlannedWorker, SeenMachine } from "./situation.js";
 import type { vProblem } from "./tables.js";
 
+/**
+ * Steps that have not begun by then are left to the next run, and those that have try nothing new: even if every answer
+ * takes as long as the client waits for it, the run ends before it is taken for dead.
+ */
+export const STEPS_BUDGET_MS = 45_000;
 /** Longer than any run, see `STEPS_BUDGET_MS`: one that has not ended by then died, and the next takes over. */
 export const RUN_DEADLINE_MS = 2 * 60_000;
 /**
@@ -29,6 +34,11 @@ export const RUN_DEADLINE_MS = 2 * 60_000;
  */
 const DESTROY_BACKOFF: BackoffPolicy = { baseMs: 4_000, factor: 2, capMs: 60_000, jitter: 0.1 };
 
+/**
+ * A machine may be unknown where one looks for as long as it is a minute old, and it may be younger than its row by what a run
+ * has time for. After that, not to be found is to be gone.
+ */
+const UNFAMILIAR_MS = 60_000 + STEPS_BUDGET_MS;
 /** A machine that is asked to freeze, or to start again, does so within a second or two. */
 const POWER_BACKOFF: BackoffPolicy = { baseMs: 5_000, factor: 2, capMs: 60_000, jitter: 0.1 };
 
@@ -220,7 +230,7 @@ async function applyDestroy(
 ): Promise<ProviderStep> {
   const retryAfterMs = waitsFor(DESTROY_BACKOFF, workerId);
   const attempt = await recordDestroy(ctx, workerId, { machineId, retryAfterMs });
-  return { kind: "destroy", workerId, machineId, home, attempt, state, isYoung: now - createdAt < VANISHED_MS };
+  return { kind: "destroy", workerId, machineId, home, attempt, state, isYoung: now - createdAt < UNFAMILIAR_MS };
 }
 
 function waitsFor(policy: BackoffPolicy, workerId: string): (attempt: number) => number {
@@ -238,6 +248,8 @@ export type Outcome = {
   problem: Problem | null;
   /** The problem is one that the next run would only meet again: wait longer each time. */
   backOff: boolean;
+  /** Regions that had no room for a machine. */
+  fullRegions: string[];
   nextAt: number | null;
   /** Messages wait for a place in a pool that has none. */
   isFull: boolean;
@@ -259,7 +271,13 @@ export async function finishRun(ctx: MutationCtx, poolKey: string, outcome: Outc
   const isNews = acted || problem !== undefined || run?.problem !== undefined || run?.consecutiveFailures !== failures;
   if (run !== null && isNews) {
     const ended = acted ? { status: "idle" as const } : {};
-    await ctx.db.patch("poolRuns", run._id, { problem, consecutiveFailures: failures, ...ended });
+    const cooldowns = nextCooldowns(run.cooldowns ?? [], outcome.fullRegions, now);
+    await ctx.db.patch("poolRuns", run._id, {
+      problem,
+      consecutiveFailures: failures,
+      cooldowns: cooldowns.length === 0 ? undefined : cooldowns,
+      ...ended,
+    });
   } else if (run === null && problem !== undefined) {
     const first = { status: "idle" as const, generation: 0, deadlineAt: 0, consecutiveFailures: failures };
     await ctx.db.insert("poolRuns", { poolKey, problem, ...first });

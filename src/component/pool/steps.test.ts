@@ -81,7 +81,7 @@ describe("createMachine", () => {
 
   it("takes the first region that has room", async () => {
     const { outcome, calls } = await create({ createMachine: [error("no_capacity"), machine({ region: "ams" })] });
-    expect(outcome).toEqual({ kind: "created", machine: machine({ region: "ams" }) });
+    expect(outcome).toEqual({ kind: "created", machine: machine({ region: "ams" }), fullRegions: ["fra"] });
     expect(calls).toEqual(["createMachine fra", "createMachine ams"]);
   });
 

@@ -17,12 +17,15 @@ const GOODBYE_SECONDS = 5;
 const CONFIRMATIONS = 5;
 const CONFIRMATION_PAUSE_MS = 400;
 
-export type CreateOutcome =
+type Created =
   | { kind: "created"; machine: ObservedMachine }
   /** It may exist: the row stays, counts, and a later reconcile finds out. */
   | { kind: "unknown"; error: ProviderError }
   /** It certainly does not exist. */
   | { kind: "failed"; error: ProviderError };
+
+/** `fullRegions` had no room. */
+export type CreateOutcome = Created & { fullRegions: string[] };
 
 /**
  * Creates the machine in the first region that has room, until `deadline` (ms) at the latest.
@@ -38,18 +41,20 @@ export async function createMachine(
 ): Promise<CreateOutcome> {
   let isOpen = false;
   let lastError: ProviderError | null = null;
+  const fullRegions: string[] = [];
   for (const region of regions) {
     const outcome = await createIn(provider, specFor(region), deadline);
-    if (outcome.kind === "created") return outcome;
+    if (outcome.kind === "created") return { ...outcome, fullRegions };
     isOpen ||= outcome.kind === "unknown";
     lastError = outcome.error;
+    if (lastError.kind === "no_capacity") fullRegions.push(region);
     if (lastError.kind !== "no_capacity" || Date.now() >= deadline) break;
   }
   if (lastError === null) throw new Error("A pool without regions cannot create machines.");
-  return { kind: isOpen ? "unknown" : "failed", error: lastError };
+  return { kind: isOpen ? "unknown" : "failed", error: lastError, fullRegions };
 }
 
-async function createIn(provider: Provider, spec: MachineSpec, deadline: number): Promise<CreateOutcome> {
+async function createIn(provider: Provider, spec: MachineSpec, deadline: number): Promise<Created> {
   let openTries = 0;
   let lastError: ProviderError | null = null;
   for (let attempt = 0; attempt < CREATE_TRIES && (lastError === null || Date.now() < deadline); attempt++) {

@@ -28,6 +28,8 @@ export const poolTables = {
     problem: v.optional(vProblem),
     consecutiveFailures: v.number(),
     /** Machines in a row that ended before their worker had enrolled, see `boot.ts`. */
+    /** Regions that had no room for a machine, and until when they are not asked. */
+    cooldowns: v.optional(v.array(v.object({ region: v.string(), until: v.number() }))),
     bootFailures: v.optional(v.object({ count: v.number(), lastAt: v.number() })),
   }).index("by_pool", ["poolKey"]),
 

@@ -7,42 +7,40 @@ import { hasMetadata, machineSpec, ownershipMetadata, type Ownership } from "./m
 import { homeOf } from "./homes.js";
 import { describeProblem } from "./problem.js";
 import type { Providers } from "./providers.js";
-import type { Problem, ProviderStep } from "./run.js";
+import { nextCooldowns, regionsToTry, type RegionCooldown } from "./regions.js";
+import { STEPS_BUDGET_MS, type Problem, type ProviderStep } from "./run.js";
 import { resumeMachine, suspendMachine } from "./power.js";
-import { createMachine, destroyMachine, pause } from "./steps.js";
+import { createMachine, destroyMachine } from "./steps.js";
 
-/**
- * Steps that have not begun by then are left to the next run, and those that have try nothing new: even if every answer
- * takes as long as the client waits for it, the run ends before it is taken for dead.
- */
-const STEPS_BUDGET_MS = 45_000;
 /** Enough that one slow answer does not hold up the others, few enough for a provider not to mind. */
 const CONCURRENT_STEPS = 8;
-/** Fly lets three creates through at once and one a second after that. */
-const CREATE_BURST = 3;
-const CREATE_INTERVAL_MS = 1_000;
 /** A machine that was told to go this often and is still there is something to look into. */
 const ATTEMPTS_BEFORE_COMPLAINT = 3;
 
-export type StepsOutcome = { spawned: number; terminated: number; problem: Problem | null; backOff: boolean };
+export type StepsOutcome = {
+  spawned: number;
+  terminated: number;
+  /** Regions that had no room for a machine. */
+  fullRegions: string[];
+  problem: Problem | null;
+  backOff: boolean;
+};
 
 type StepContext = {
   providers: Providers;
   config: ProviderConfig;
+  /** Regions that had no room lately. */
+  cooldowns: RegionCooldown[];
   ownership: Ownership;
   credentials: Map<string, string>;
 };
 
 /** One that fails is planned again and does not keep the others from happening. @throws only for a defect, after all of them */
 export async function takeSteps(ctx: ActionCtx, steps: ProviderStep[], context: StepContext): Promise<StepsOutcome> {
-  const startedAt = Date.now();
-  const deadline = startedAt + STEPS_BUDGET_MS;
-  const outcome: StepsOutcome = { spawned: 0, terminated: 0, problem: null, backOff: false };
+  const deadline = Date.now() + STEPS_BUDGET_MS;
+  const outcome: StepsOutcome = { spawned: 0, terminated: 0, fullRegions: [], problem: null, backOff: false };
   const defects: unknown[] = [];
-  const creates = steps.filter(({ kind }) => kind === "create");
   const take = async (step: ProviderStep) => {
-    const turn = Math.max(0, creates.indexOf(step) - CREATE_BURST + 1);
-    await pauseUntil(startedAt + turn * CREATE_INTERVAL_MS);
     try {
       await takeStep(ctx, step, { ...context, outcome, deadline });
     } catch (error) {
@@ -131,16 +129,10 @@ async function takeResume(
 async function takeCreate(
   ctx: ActionCtx,
   { workerId, machineName }: Extract<ProviderStep, { kind: "create" }>,
-  {
-    providers,
-    config,
-    ownership,
-    credentials,
-    outcome,
-    deadline,
-  }: StepContext & { outcome: StepsOutcome; deadline: number },
+  context: StepContext & { outcome: StepsOutcome; deadline: number },
   isLate: boolean,
 ): Promise<void> {
+  const { providers, config, ownership, credentials, outcome, deadline } = context;
   const enrollmentCredential = credentials.get(workerId);
   if (enrollmentCredential === undefined) throw new Error(`No credential for worker ${workerId}`);
   if (isLate) {
@@ -150,7 +142,11 @@ async function takeCreate(
   const provider = await providers.at(homeOf(config));
   const specFor = (region: string) =>
     machineSpec(config, ownership, { workerId, machineName, enrollmentCredential, region });
-  const created = await createMachine(provider, config.regions, specFor, deadline);
+  // What this run has learned about regions counts for its other machines too.
+  const cooldowns = nextCooldowns(context.cooldowns, outcome.fullRegions, Date.now());
+  const regions = regionsToTry(config.regions, cooldowns, Date.now());
+  const created = await createMachine(provider, regions, specFor, deadline);
+  outcome.fullRegions.push(...created.fullRegions.filter((region) => !outcome.fullRegions.includes(region)));
   if (created.kind === "created") {
     const { machineId, region } = created.machine;
     const isExpected: boolean = await ctx.runMutation(internal.pool.internal.machineCreated, {
@@ -166,9 +162,4 @@ async function takeCreate(
     await ctx.runMutation(internal.pool.internal.machineGone, { workerId, reason: created.error.message });
   }
   throw created.error;
-}
-
-async function pauseUntil(at: number): Promise<void> {
-  const ms = at - Date.now();
-  if (ms > 0) await pause(ms);
 }

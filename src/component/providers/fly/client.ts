@@ -1,6 +1,10 @@
-/** The Fly Machines API behind the provider interface: fetch with time-outs, typed errors, and nothing retried behind the caller's back. */
+/**
+ * The Fly Machines API behind the provider interface: fetch within Fly's rates and with time-outs, typed errors, and nothing
+ * retried behind the caller's back.
+ */
 import { ProviderError } from "../provider.js";
 import type { MachineSpec, ObservedMachine, Provider, ProviderErrorKind } from "../provider.js";
+import { TokenBuckets } from "./rates.js";
 import {
   classifyError,
   isRecord,
@@ -20,13 +24,16 @@ const CALL_TIMEOUT_MS = 15_000;
 const WAIT_MARGIN_MS = 5_000;
 /** An error is a sentence, not a page. */
 const MAX_MESSAGE_CHARACTERS = 300;
-const PAGE_SIZE = 200;
-/** 10,000 machines: more than one Fly app may have; beyond it something else is wrong. */
-const MAX_PAGES = 50;
+const PAGE_SIZE = 1_000;
+/** Far more than the machines of one Fly app need, also if some pages are short or empty. */
+const MAX_PAGES = 20;
 
 export type FlyClientOptions = { baseUrl: string; appName: string; token: string };
 
 type Call = {
+  /** What is done, and to what: rates are counted by it. */
+  action: string;
+  about?: string;
   method: "GET" | "POST" | "DELETE";
   path: string;
   query?: Record<string, string>;
@@ -36,9 +43,13 @@ type Call = {
 
 export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Provider {
   const app = `/apps/${encodeURIComponent(appName)}`;
+  const buckets = new TokenBuckets();
   const machinePath = (machineId: string) => `${app}/machines/${encodeURIComponent(machineId)}`;
 
-  async function call({ method, path, query, body, timeoutMs = CALL_TIMEOUT_MS }: Call): Promise<Answer> {
+  async function call({ action, about = app, ...request }: Call): Promise<Answer> {
+    const { method, path, query, body, timeoutMs = CALL_TIMEOUT_MS } = request;
+    const waitMs = buckets.take(action, about, Date.now());
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     const mutates = method !== "GET";
     const url = new URL(baseUrl.replace(/\/$/, "") + path);
     for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value);
@@ -101,6 +112,7 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
       let cursor: string | null = null;
       for (let page = 0; page < MAX_PAGES; page++) {
         const answer: Answer = await call({
+          action: cursor === null ? "list" : "list_page",
           method: "GET",
           path: `${app}/machines`,
           query: { ...filters, limit: String(PAGE_SIZE), ...(cursor === null ? {} : { cursor }) },
@@ -115,6 +127,7 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
 
     async createMachine(spec) {
       const answer = await call({
+        action: "create",
         method: "POST",
         path: `${app}/machines`,
         body: createRequest(spec),
@@ -130,7 +143,7 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
 
     async getMachine(machineId) {
       const machine = await unlessMissing(async () => {
-        const answer = await call({ method: "GET", path: machinePath(machineId) });
+        const answer = await call({ action: "get", about: machineId, method: "GET", path: machinePath(machineId) });
         const read = readMachine(answer.body);
         // Taking what cannot be read for "there is none" would leave a machine behind.
         if (read === null) throw unreadable("busy", answer);
@@ -143,21 +156,23 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
     async stopMachine(machineId, { timeoutSeconds }) {
       const body = { signal: "SIGTERM", timeout: `${timeoutSeconds}s` };
       await unlessMissing(async () => {
-        await call({ method: "POST", path: `${machinePath(machineId)}/stop`, body });
+        await call({ action: "stop", about: machineId, method: "POST", path: `${machinePath(machineId)}/stop`, body });
       }, undefined);
     },
 
     async suspendMachine(machineId) {
-      await call({ method: "POST", path: `${machinePath(machineId)}/suspend` });
+      await call({ action: "suspend", about: machineId, method: "POST", path: `${machinePath(machineId)}/suspend` });
     },
 
     async startMachine(machineId) {
-      await call({ method: "POST", path: `${machinePath(machineId)}/start` });
+      await call({ action: "start", about: machineId, method: "POST", path: `${machinePath(machineId)}/start` });
     },
 
     async waitUntilStopped(machineId, timeoutSeconds) {
       try {
         await call({
+          action: "wait",
+          about: machineId,
           method: "GET",
           path: `${machinePath(machineId)}/wait`,
           query: { state: "stopped", timeout: String(timeoutSeconds) },
@@ -172,17 +187,19 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
 
     async destroyMachine(machineId) {
       await unlessMissing(async () => {
-        await call({ method: "DELETE", path: machinePath(machineId), query: { force: "true" } });
+        const path = machinePath(machineId);
+        await call({ action: "destroy", about: machineId, method: "DELETE", path, query: { force: "true" } });
       }, undefined);
     },
 
     async listVolumes() {
-      return readList(await call({ method: "GET", path: `${app}/volumes` }), readVolume);
+      return readList(await call({ action: "list_volumes", method: "GET", path: `${app}/volumes` }), readVolume);
     },
 
     async deleteVolume(volumeId) {
       try {
-        const answer = await call({ method: "DELETE", path: `${app}/volumes/${encodeURIComponent(volumeId)}` });
+        const path = `${app}/volumes/${encodeURIComponent(volumeId)}`;
+        const answer = await call({ action: "delete_volume", about: volumeId, method: "DELETE", path });
         return { status: answer.status, message: "deleted" };
       } catch (error) {
         if (error instanceof ProviderError && error.details.status !== 0) {
