@@ -15,6 +15,7 @@ const config: KnipConfig = {
   workspaces: {
     ".": {
       entry: [
+        "bin/agent-factory.js",
         "src/{client,react}/index.ts",
         "src/component/{convex.config,schema,lib,http,crons}.ts",
         "src/component/**/{public,internal}.ts",
@@ -27,6 +28,7 @@ const config: KnipConfig = {
         "test/*/vitest.config.ts",
       ],
       project: [
+        "bin/*.js",
         "src/**/*.{ts,tsx}",
         "dev/**/*.{ts,mjs,js}",
         "test/**/*.ts",

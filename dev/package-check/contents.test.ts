@@ -5,6 +5,7 @@ import { contentProblems } from "./contents.js";
 const good = {
   files: [
     "package.json",
+    "bin/agent-factory.js",
     "README.md",
     "LICENSE",
     "CHANGELOG.md",

@@ -3,6 +3,7 @@ import type { Manifest, PackedPackage } from "./pack.js";
 
 /** Files a reader or a tool looks for by name. The two `_generated` ones type an app's `components.agentFactory`. */
 const REQUIRED = [
+  "bin/agent-factory.js",
   "README.md",
   "LICENSE",
   "CHANGELOG.md",
@@ -13,7 +14,7 @@ const REQUIRED = [
 ];
 
 /** Folders an app has a use for; everything else belongs to the development of this package. */
-const ALLOWED = /^(?:src\/|dist\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/;
+const ALLOWED = /^(?:bin\/|src\/|dist\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/;
 
 const UNWANTED: [pattern: RegExp, reason: string][] = [
   [/\.test(?:-kit)?\.(?:d\.)?[cm]?[jt]sx?(?:\.map)?$/, "a test"],

@@ -30,6 +30,7 @@ const PACKED_FROM = [
   "package.json",
   "tsconfig.base.json",
   "tsconfig.build.json",
+  "bin",
   "src",
   "README.md",
   "LICENSE",
