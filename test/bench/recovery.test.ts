@@ -72,7 +72,7 @@ async function withDeadLeases(count: number): Promise<EmbeddedEngine> {
       sweepAt: now + 900_000,
     })),
   );
-  const holder = { poolKey: "default", epoch: 1, state: "live", leaseDurationMs: 45_000 };
+  const holder = { poolKey: "default", epoch: 1, state: "live", leaseDurationMs: 45_000, capacity: 1 };
   await engine.seed(
     COMPONENT,
     "leaseHolders",

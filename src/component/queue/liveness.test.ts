@@ -12,6 +12,7 @@ const holder: Doc<"leaseHolders"> = {
   beatAt: 1_000,
   expiresAt: 2_000,
   leaseDurationMs: 1_000,
+  capacity: 1,
 };
 const lease: Doc<"leases"> = {
   _id: "l" as Id<"leases">,

@@ -2,6 +2,7 @@
 import { agentFactoryError } from "../../shared/errors.js";
 import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
+import { leasesOfWorker } from "./leases.js";
 import { wakeSweeper } from "./sweeper.js";
 
 export async function findHolder(ctx: QueryCtx, workerId: string): Promise<Doc<"leaseHolders"> | null> {
@@ -30,17 +31,28 @@ export function isLeaseAlive(
   );
 }
 
-/** The worker whose disk is warm for a lane, if it is still there to claim it. */
+/**
+ * Leases counted to find out whether a warm worker is busy: all of a worker for one conversation or a few. One for many
+ * more is taken to have a place, for counting would cost more than the short wait it avoids.
+ */
+const MAX_COUNTED_LEASES = 4;
+
+/** The worker whose disk is warm for a lane, if it is still there and has a place to claim it. */
 export async function liveWarmWorker(ctx: QueryCtx, lane: Doc<"lanes">): Promise<string | undefined> {
-  if (lane.warmWorkerId === undefined) return undefined;
-  const holder = await findHolder(ctx, lane.warmWorkerId);
-  return holder !== null && isHolderLive(holder, Date.now()) ? lane.warmWorkerId : undefined;
+  const { warmWorkerId } = lane;
+  const holder = warmWorkerId === undefined ? null : await findHolder(ctx, warmWorkerId);
+  if (holder === null || !isHolderLive(holder, Date.now())) return undefined;
+  if (holder.capacity > MAX_COUNTED_LEASES) return warmWorkerId;
+  const held = await leasesOfWorker(ctx, holder.workerId, holder.capacity);
+  return held.length < holder.capacity ? warmWorkerId : undefined;
 }
+
+type NewHolder = Pick<Doc<"leaseHolders">, "workerId" | "poolKey" | "leaseDurationMs" | "capacity">;
 
 /** Starts a worker's life as a holder of leases. */
 export async function addHolder(
   ctx: MutationCtx,
-  { workerId, poolKey, leaseDurationMs }: Pick<Doc<"leaseHolders">, "workerId" | "poolKey" | "leaseDurationMs">,
+  { workerId, poolKey, leaseDurationMs, capacity }: NewHolder,
 ): Promise<void> {
   const now = Date.now();
   await ctx.db.insert("leaseHolders", {
@@ -51,6 +63,7 @@ export async function addHolder(
     beatAt: now,
     expiresAt: now + leaseDurationMs,
     leaseDurationMs,
+    capacity,
   });
   await wakeSweeper(ctx, poolKey);
 }

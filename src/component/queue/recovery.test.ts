@@ -106,7 +106,14 @@ describe("recovery", () => {
     const t = await startWithAgent();
     await inComponent(t, async (ctx) => {
       const now = Date.now();
-      const holder = { poolKey: "default", epoch: 1, state: "live" as const, beatAt: now, leaseDurationMs: 45_000 };
+      const holder = {
+        poolKey: "default",
+        epoch: 1,
+        state: "live" as const,
+        beatAt: now,
+        leaseDurationMs: 45_000,
+        capacity: 1,
+      };
       for (let index = 0; index < 250; index++) {
         await ctx.db.insert("leaseHolders", { ...holder, workerId: `dead${index}`, expiresAt: now });
       }

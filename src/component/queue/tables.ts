@@ -166,6 +166,8 @@ export const queueTables = {
     beatAt: v.number(),
     expiresAt: v.number(),
     leaseDurationMs: v.number(),
+    /** Leases it may hold at once. */
+    capacity: v.number(),
   })
     .index("by_worker", ["workerId"])
     .index("by_expiry", ["poolKey", "state", "expiresAt"]),

@@ -68,6 +68,25 @@ describe("a conversation with a warm worker", () => {
     expect(await laneOf(t, "c")).toMatchObject({ state: "ready", audience: "any" });
   });
 
+  it("does not wait for a worker that has no place for it", async () => {
+    for (const conversationsPerWorker of [1, 2]) {
+      const t = await startWithAgent();
+      const warm = await startWorker(t, { policy: { isolation: "shared", conversationsPerWorker } });
+      await enqueue(t, "c");
+      await warm.complete(await warm.mustClaim());
+      for (let index = 0; index < conversationsPerWorker; index++) await enqueue(t, `other${index}`);
+      const held = [];
+      for (let index = 0; index < conversationsPerWorker; index++) held.push(await warm.mustClaim(`other${index}`));
+      await enqueue(t, "c");
+      expect(await laneOf(t, "c")).toMatchObject({ state: "ready", audience: "any" });
+      const [first] = held;
+      if (first === undefined) throw new Error("It holds nothing.");
+      await warm.complete(first);
+      await enqueue(t, "other0");
+      expect(await laneOf(t, "other0")).toMatchObject({ state: "ready", audience: warm.workerId });
+    }
+  });
+
   it("hands the next message to the worker that answered the one before", async () => {
     const t = await startWithAgent();
     const { warm, other } = await servedOnce(t);

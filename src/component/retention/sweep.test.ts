@@ -218,7 +218,7 @@ describe("workers", () => {
       await moveWorker(ctx, stopping.workerId, "lost", "test");
       // As a worker leaves it whose leases did not all fit into its last transaction.
       const holder = { poolKey: "default", epoch: 1, state: "lapsed" as const, beatAt: 0, expiresAt: 0 };
-      await ctx.db.insert("leaseHolders", { ...holder, workerId: gone.workerId, leaseDurationMs: 45_000 });
+      await ctx.db.insert("leaseHolders", { ...holder, workerId: gone.workerId, leaseDurationMs: 45_000, capacity: 1 });
     });
     passTime(STOPPED_WORKER_RETENTION_MS - 1);
     expect(await sweepOnce(t)).toMatchObject({ workers: 0 });
