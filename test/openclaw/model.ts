@@ -24,7 +24,7 @@ const words = (text: string) => text.split(/(?<=\s)/);
  * - `What is the X called?`: answers from everything said before.
  * - `speak long`: 200 words in 12 s.
  * - `run COMMAND`: runs it in the shell and repeats what it printed.
- * - `read FILE`: reads it and repeats it.
+ * - `read attached file`: reads the file that the message names at its end, and repeats it.
  * - `refuse STATUS`: as a provider refuses.
  */
 export const modelScript: ModelScript = (request) => {
@@ -48,9 +48,9 @@ export const modelScript: ModelScript = (request) => {
   if (command !== null) {
     return results.length > 0 ? answer(`It printed: ${results.at(-1)}`) : tool("exec", { command: command[1] });
   }
-  const file = /read (\S+)/.exec(last);
-  if (file !== null) {
-    return results.length > 0 ? answer(`It says: ${results.at(-1)}`) : tool("read", { path: file[1] });
+  if (last.includes("read attached file")) {
+    if (results.length > 0) return answer(`It says: ${results.at(-1)}`);
+    return tool("read", { path: /attachments\/\S+/.exec(last)?.[0] ?? "none" });
   }
   if (last.includes("speak long")) {
     const text = Array.from({ length: LONG_WORDS }, (_, index) => `word${index} `);
