@@ -4,7 +4,7 @@ import type { Claim, HydrationBundle } from "../../src/shared/worker-protocol.js
 import { withAttachments } from "./attachments/describe.js";
 import { fetchAttachments } from "./attachments/fetch.js";
 import type { Logger } from "./logger.js";
-import type { StartInput, TurnInput } from "./runtimes/runtime.js";
+import type { StartInput, TurnInput, TurnSkill } from "./runtimes/runtime.js";
 import { conversationKey, type ConversationPaths } from "./workspaces/paths.js";
 
 /** What the agent's programs see: its own variables, and those of its bridge unless it has set them itself. */
@@ -19,11 +19,18 @@ export function startInputFrom(bundle: HydrationBundle): StartInput {
   return { agent, environment: environmentFrom(bundle) };
 }
 
+type TurnPlace = {
+  paths: ConversationPaths;
+  skills: readonly TurnSkill[];
+  signal: AbortSignal;
+  logger: Logger;
+};
+
 /** @throws TurnFailed, or disk errors, when a file of the message cannot be fetched */
 export async function turnInputFrom(
   { messageId, generation }: Pick<Claim, "messageId" | "generation">,
   bundle: HydrationBundle,
-  { paths, signal, logger }: { paths: ConversationPaths; signal: AbortSignal; logger: Logger },
+  { paths, skills, signal, logger }: TurnPlace,
 ): Promise<TurnInput> {
   const { attachments = [], messageText } = bundle.payload;
   // Ids are the backend's and may hold any character.
@@ -37,6 +44,7 @@ export async function turnInputFrom(
     turnId: `${messageId}.${generation}`,
     message: withAttachments(messageText, fetched.attachments, fetched.missing),
     attachments: fetched.attachments,
+    skills,
     history: bundle.conversationState.contextHistory,
     ...startInputFrom(bundle),
   };

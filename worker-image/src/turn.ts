@@ -114,10 +114,10 @@ export class Turn {
     const [signal, logger] = [this.ending.signal, this.logger];
     const stopRuntime = () => conversation.stopRuntime();
     const place = { workspaceDirectory: paths.workspace, stopRuntime, signal, logger };
-    await this.needs.skills.install(bundle, environment, place);
+    const { skills } = await this.needs.skills.install(bundle, environment, place);
     this.throwIfEnded();
     if ((bundle.payload.attachments ?? []).length > 0) await conversation.workspace.markDirty();
-    const input = await turnInputFrom(this.claim, bundle, { paths, signal, logger });
+    const input = await turnInputFrom(this.claim, bundle, { paths, skills, signal, logger });
     this.throwIfEnded();
     const runtime = await conversation.startedRuntime(startInputFrom(bundle)).catch((error: unknown) => {
       const kind = error instanceof RuntimeNotStarted ? error.kind : "runtime_crashed";

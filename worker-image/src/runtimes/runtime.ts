@@ -77,12 +77,17 @@ export type TurnAttachment = {
   sizeBytes: number;
 };
 
+/** A skill, as its `SKILL.md` introduces itself; `directory` is below the workspace, parts joined by `/`. */
+export type TurnSkill = { name: string; description: string; directory: string };
+
 export type TurnInput = {
   /** The same for a repeated try of the same attempt: an idempotency key. */
   turnId: string;
   /** What the user said; attachments are named at its end, those that could not be fetched too. */
   message: string;
   attachments: readonly TurnAttachment[];
+  /** What lies ready in the workspace for an agent to read up on, each with a `SKILL.md`. */
+  skills: readonly TurnSkill[];
   /** Earlier entries of the conversation, oldest first. */
   history: readonly TranscriptEntry[];
   agent: AgentProfile;

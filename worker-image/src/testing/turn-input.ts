@@ -5,6 +5,7 @@ export function turnInput(given: Partial<TurnInput> & Pick<TurnInput, "message">
   return {
     turnId: "turn-1",
     attachments: [],
+    skills: [],
     history: [],
     agent: { key: "agent", version: "1", displayName: null, instructions: null, model: null, tools: null },
     environment: {},

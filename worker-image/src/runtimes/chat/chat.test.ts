@@ -124,6 +124,16 @@ describe("a request", () => {
     expect(stub.requests[1]?.messages.at(-2)).toMatchObject({ role: "system", content: "2 messages were dropped." });
   });
 
+  it("names the skills, to an agent that can read them", async () => {
+    const { stub, turn } = await conversation(assistant);
+    const skills = [{ name: "invoices", description: "Writes invoices.", directory: "skills/invoices" }];
+    await turn({ message: "hello", skills });
+    await turn({ message: "hello", skills, agent: { ...turnInput({ message: "" }).agent, tools: ["list_files"] } });
+    const [first, second] = stub.requests.map(({ messages }) => messages[0]?.content);
+    expect(first).toContain("- invoices (skills/invoices/SKILL.md): Writes invoices.");
+    expect(second).not.toContain("invoices");
+  });
+
   it("offers the tools the agent may use, and no other is run", async () => {
     const { stub, turn, file } = await conversation(oneCall("write_file", { path: "x", content: "y" }));
     const agent = { ...turnInput({ message: "" }).agent, tools: ["read_file"] };

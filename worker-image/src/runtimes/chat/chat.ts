@@ -106,7 +106,7 @@ class ChatRuntime implements Runtime {
       settings: this.settings,
       model,
       key: key ?? null,
-      system: systemPrompt(input.agent, toolbox.names),
+      system: systemPrompt(input.agent, toolbox.names, input.skills),
       earlier,
       current,
       toolbox,
