@@ -53,6 +53,10 @@ export const {
   importSecret,
   secretStatus,
   getRequiredSecretRefs,
+  globalSkillsDeploy,
+  globalSkillsList,
+  globalSkillsSetStatus,
+  globalSkillsDelete,
 } = factory;
 
 /** For workers: each brings a token of its own, which the component checks. */
@@ -63,6 +67,7 @@ export const {
   workerClaim,
   workerHeartbeat,
   workerHydrationBundle,
+  workerGlobalSkillsManifest,
   workerAppendTurnDelta,
   workerComplete,
   workerFail,
