@@ -130,6 +130,13 @@ export class GatewayProcess {
   }
 }
 
+export const DISK_FULL = "The disk of the worker is full, or cannot be written to.";
+
+/** Whether a program's last words are about its disk. Pure. */
+export function saysDiskFull(printed: string): boolean {
+  return /\b(?:ENOSPC|EDQUOT|EROFS|SQLITE_FULL)\b|no space left on device|database or disk is full/i.test(printed);
+}
+
 /** Why a gateway that has ended was never ready. Pure. */
 export function notStarted({ code, signal }: GatewayExit, printed: string): RuntimeNotStarted {
   if (code === EXIT_CONFIG_ERROR) {
@@ -138,6 +145,7 @@ export function notStarted({ code, signal }: GatewayExit, printed: string): Runt
       "config_error",
     );
   }
+  if (saysDiskFull(printed)) return new RuntimeNotStarted(DISK_FULL, "disk_full");
   const how = signal === null ? `with exit code ${code ?? "unknown"}` : `by ${signal}`;
   return new RuntimeNotStarted(
     `OpenClaw ended before it was ready, ${how}; the worker's log has its last words.`,

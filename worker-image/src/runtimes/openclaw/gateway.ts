@@ -9,7 +9,7 @@ import { RuntimeNotStarted, type RuntimeContext, type RuntimeFailure, type Start
 import { ConnectionLost, GatewayConnection } from "./connection.js";
 import { CRASHED } from "./failure.js";
 import { gatewayConfig, gatewayEnvironment, gatewayFiles, type ModelAddress } from "./gateway-config.js";
-import { GatewayProcess } from "./gateway-process.js";
+import { DISK_FULL, GatewayProcess, saysDiskFull } from "./gateway-process.js";
 import { ModelGate } from "./model-gate.js";
 import { vSuspension } from "./protocol.js";
 import type { RunGateway } from "./run.js";
@@ -53,8 +53,7 @@ export class Gateway implements RunGateway {
   ) {
     void process.exited.then(({ code, signal }) => {
       if (this.isEnding) return;
-      const lastWords = redacted(process.printed, parts.input.environment).replaceAll(address.token, "[redacted]");
-      parts.context.logger.error({ code, signal, lastWords }, "OpenClaw has ended by itself.");
+      parts.context.logger.error({ code, signal, lastWords: this.lastWords }, "OpenClaw has ended by itself.");
     });
   }
 
@@ -81,7 +80,7 @@ export class Gateway implements RunGateway {
           await gateway.process.stop({ now: true });
           const isTaken = /port \d+ is already in use/i.test(gateway.process.printed);
           if (isTaken && attempt < MAX_PORTS) continue;
-          const lastWords = redacted(gateway.process.printed, input.environment);
+          const { lastWords } = gateway;
           context.logger.error({ reason: errorMessage(error), lastWords }, "OpenClaw could not be started.");
           throw error;
         }
@@ -107,6 +106,11 @@ export class Gateway implements RunGateway {
     }
   }
 
+  /** What the process printed last, fit for a log. */
+  private get lastWords(): string {
+    return redacted(this.process.printed, { ...this.parts.input.environment, TOKEN: this.address.token });
+  }
+
   get isAlive(): boolean {
     return this.process.isAlive && !this.isEnding;
   }
@@ -116,8 +120,11 @@ export class Gateway implements RunGateway {
   }
 
   async connection(): Promise<GatewayConnection> {
-    const open = await this.opening?.catch(() => null);
+    const last = this.opening;
+    const open = await last?.catch(() => null);
     if (open?.isOpen === true) return open;
+    // Somebody else has found it closed too, and opens a new one.
+    if (this.opening !== null && this.opening !== last) return await this.opening;
     if (!this.isAlive) throw new ConnectionLost("OpenClaw is not running.");
     this.opening = GatewayConnection.open(this.address, this.parts.onEvent);
     return await this.opening;
@@ -129,6 +136,7 @@ export class Gateway implements RunGateway {
 
   async crash(): Promise<RuntimeFailure> {
     await settledWithin(this.process.exited, EXIT_NOTICE_MS);
+    if (saysDiskFull(this.process.printed)) return { kind: "disk_full", message: DISK_FULL };
     // Nobody here has sent it.
     if (this.process.ending?.signal !== "SIGKILL" || this.isEnding) return CRASHED;
     return {

@@ -1,15 +1,16 @@
 /** The runtime that is OpenClaw: a gateway of its own for each conversation, which answers that one conversation. */
 import { errorMessage } from "../../logger.js";
 import type { Excludes } from "../../snapshots/tree-scan.js";
-import type {
-  Runtime,
-  RuntimeCapabilities,
-  RuntimeContext,
-  RuntimeEvent,
-  RuntimeFailure,
-  RuntimeKind,
-  StartInput,
-  TurnInput,
+import {
+  RuntimeNotStarted,
+  type Runtime,
+  type RuntimeCapabilities,
+  type RuntimeContext,
+  type RuntimeEvent,
+  type RuntimeFailure,
+  type RuntimeKind,
+  type StartInput,
+  type TurnInput,
 } from "../runtime.js";
 import { Gateway, gatewayIdentity } from "./gateway.js";
 import { Run } from "./run.js";
@@ -53,14 +54,21 @@ class OpenClawRuntime implements Runtime {
   async start(input: StartInput): Promise<void> {
     if (this.gateway?.isAlive === true && this.gateway.identity === gatewayIdentity(input)) return;
     await this.stop();
-    this.starting = new AbortController();
-    this.gateway = await Gateway.start({
+    const starting = new AbortController();
+    this.starting = starting;
+    const gateway = await Gateway.start({
       settings: this.settings,
       context: this.context,
       input,
       onEvent: (event, payload) => this.run?.onEvent(event, payload),
-      signal: AbortSignal.any([this.starting.signal, AbortSignal.timeout(START_TIMEOUT_MS)]),
+      signal: AbortSignal.any([starting.signal, AbortSignal.timeout(START_TIMEOUT_MS)]),
     });
+    // Whoever stopped the runtime meanwhile had no gateway yet that it could have stopped.
+    if (starting.signal.aborted) {
+      await gateway.stop({ now: true });
+      throw new RuntimeNotStarted("OpenClaw was stopped while it started.", "runtime_crashed");
+    }
+    this.gateway = gateway;
   }
 
   async health(): Promise<{ isHealthy: boolean; detail?: string }> {

@@ -7,7 +7,7 @@ import { ModelFailed } from "../chat/model-failure.js";
 import type { RuntimeEvent } from "../runtime.js";
 import { CallRefused, ConnectionLost, GatewayConnection } from "./connection.js";
 import { CRASHED } from "./failure.js";
-import { Run, type RunGateway } from "./run.js";
+import { Run, systemPrompt, type RunGateway } from "./run.js";
 import { ScriptedGateway, type Call, type Peer } from "./testing/scripted-gateway.js";
 
 const TURN = "message.7";
@@ -209,5 +209,16 @@ describe("a connection", () => {
     await expect(pending).rejects.toBeInstanceOf(ConnectionLost);
     await expect(connection.call("more", {}, { timeoutMs: 50 })).rejects.toBeInstanceOf(ConnectionLost);
     expect(connection.isOpen).toBe(false);
+  });
+});
+
+describe("the system prompt", () => {
+  it("has the instructions and what is new since the last answer", () => {
+    const { agent } = turnInput({ message: "" });
+    const entry = (role: "system" | "user" | "assistant", content: string) => ({ role, content, at: 0 });
+    expect(systemPrompt({ agent, history: [] })).toBeNull();
+    const history = [entry("system", "old"), entry("user", "a"), entry("assistant", "b"), entry("system", "new")];
+    expect(systemPrompt({ agent, history })).toBe("new");
+    expect(systemPrompt({ agent: { ...agent, instructions: "Be brief." }, history })).toBe("Be brief.\n\nnew");
   });
 });

@@ -131,13 +131,14 @@ export class Run {
 
   /** The same key makes the same run: asked again, the gateway says that it runs, or how it ended. */
   private async ask(connection: GatewayConnection): Promise<AgentAnswer | null> {
-    const { message, turnId, agent } = this.input;
+    const { message, turnId } = this.input;
+    const told = systemPrompt(this.input);
     const parameters = {
       message,
       sessionKey: SESSION_KEY,
       idempotencyKey: turnId,
       deliver: false,
-      ...(agent.instructions !== null && { extraSystemPrompt: agent.instructions }),
+      ...(told !== null && { extraSystemPrompt: told }),
     };
     const limitMs = this.turnTimeoutSeconds * 1_000 + RESULT_MARGIN_MS;
     const isLast = (payload: unknown) => vAgentAnswer.safeParse(payload).data?.status !== "accepted";
@@ -190,4 +191,14 @@ export class Run {
     this.queue.end({ type: "error", failure });
     this.finish();
   }
+}
+
+/**
+ * The agent's instructions, and what the component tells about this message, e.g. which ones were left out before it.
+ * Everything earlier OpenClaw remembers itself. Pure.
+ */
+export function systemPrompt({ agent, history }: Pick<TurnInput, "agent" | "history">): string | null {
+  const newest = history.slice(history.findLastIndex(({ role }) => role !== "system") + 1);
+  const parts = [agent.instructions ?? "", ...newest.map(({ content }) => content)].filter((part) => part !== "");
+  return parts.length === 0 ? null : parts.join("\n\n");
 }
