@@ -98,6 +98,7 @@ async function noteIdleReconcile(world: World): Promise<Measurement> {
     problem: null,
     backOff: false,
     isFull: false,
+    fullRegions: [],
     nextAt: Date.now() + 60_000,
   });
 }

@@ -127,6 +127,7 @@ export class World {
         problem: null,
         backOff: false,
         isFull: false,
+        fullRegions: [],
         nextAt: null,
       });
       if (spawned.size === 0) throw new Error("The pool spawned nothing.");

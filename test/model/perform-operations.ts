@@ -107,8 +107,12 @@ export async function setPolicy(driver: Driver, index: number, policy: number): 
   await configure(driver.world, agent);
 }
 
-/** Moves the clock to, just before or just after the next instants at which something ends or is due. */
-export function approach(driver: Driver, boundary: number, offset: number): void {
+/**
+ * Moves the clock to, just before or just after one of the next instants at which something ends or is due.
+ *
+ * @returns that instant, null when there is none
+ */
+export function approach(driver: Driver, boundary: number, offset: number): number | null {
   const { world, reference } = driver;
   const instants = [
     ...reference.workers.filter((worker) => !isRejected(worker, world.now)).map(({ expiresAt }) => expiresAt),
@@ -119,4 +123,5 @@ export function approach(driver: Driver, boundary: number, offset: number): void
   const ahead = [...new Set(instants)].filter((at) => at + offset > world.now).sort((left, right) => left - right);
   const at = pick(ahead.slice(0, 4), boundary);
   if (at !== null) world.advance(at + offset - world.now);
+  return at;
 }

@@ -54,7 +54,7 @@ export async function perform(driver: Driver, step: Step): Promise<void> {
     case "fail":
       return await onToken(driver, step, async (lease) => failTurn(driver, lease, step));
     case "release":
-      return await onToken(driver, step, async (lease) => releaseTurn(driver, lease));
+      return await onToken(driver, step, async (lease) => releaseAgain(driver, lease, step.rounds ?? 0));
     case "stream": {
       const lease = driver.tokenAt(step.token, step.isOld);
       const offset = (lease?.streamed ?? 0) + (step.gap === true ? 7 : 0);
@@ -69,7 +69,7 @@ export async function perform(driver: Driver, step: Step): Promise<void> {
     case "advance":
       return world.advance(step.ms);
     case "approach":
-      return approach(driver, step.boundary, step.offset);
+      return await performApproach(driver, step);
     case "runJobs":
       return await runJobs(driver, step.isReversed);
     case "reap":
@@ -133,6 +133,29 @@ async function performOnWorker(
   else if (step.do === "drain") await drainWorker(driver, worker);
   else if (step.do === "lose") await loseWorker(driver, worker);
   else await sayGoodbye(driver, worker);
+}
+
+async function performApproach(driver: Driver, step: Extract<Step, { do: "approach" }>): Promise<void> {
+  const { conversations } = driver.reference;
+  const at = approach(driver, step.boundary, step.offset);
+  const turns = conversations.flatMap(({ lease }) => (lease === null ? [] : [lease]));
+  for (const lease of turns.filter(({ worker, runDeadlineAt }) => at === worker.expiresAt || at === runDeadlineAt)) {
+    if (!driver.actors().includes(lease.worker)) continue;
+    if (step.then === "complete") await completeTurn(driver, lease, false);
+    if (step.then === "fail") await failTurn(driver, lease, {});
+    if (step.then === "heartbeat") await heartbeat(driver, lease.worker);
+  }
+}
+
+async function releaseAgain(driver: Driver, lease: Lease, rounds: number): Promise<void> {
+  const { worker, message } = lease;
+  const { conversation } = message;
+  await releaseTurn(driver, lease);
+  for (let round = 0; round < rounds && message.status === "queued"; round++) {
+    await claim(driver, worker, { only: conversation.id });
+    if (conversation.lease?.worker !== worker) return;
+    await releaseTurn(driver, conversation.lease);
+  }
 }
 
 async function onToken(

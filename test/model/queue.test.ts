@@ -67,7 +67,13 @@ describe("the queue and its reference", () => {
           for (const _ of run) steps += 1;
           for (const [what, times] of driver.tally) tally.set(what, (tally.get(what) ?? 0) + times);
         }),
-        { numRuns: runs, seed, ...(path === undefined ? {} : { path }), endOnFailure: !shrinks },
+        {
+          numRuns: runs,
+          seed,
+          ...(path === undefined ? {} : { path }),
+          endOnFailure: !shrinks,
+          includeErrorInReport: true,
+        },
       );
       process.stdout.write(`seed ${seed}: ${runs} runs, ${steps} steps; ${describeTally(tally)}\n`);
       expect(steps).toBeGreaterThan(0);

@@ -42,7 +42,7 @@ export async function openDeployment(): Promise<Deployment> {
   addConversation(reference, "lonely", first, null);
   addConversation(reference, "alone", second, null);
   await startWorker(deployment, { isolation: "shared", capacity: 2, runMs: 900_000 });
-  await startWorker(deployment, { isolation: "conversation", capacity: 1, runMs: 60_000 });
+  await startWorker(deployment, { isolation: "conversation", capacity: 1, runMs: 20_000 });
   return deployment;
 }
 

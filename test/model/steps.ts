@@ -30,11 +30,13 @@ export type Step =
       retryable?: boolean;
       retryAfterMs?: number;
     }
-  | { do: "release"; token: number; isOld?: boolean; repeat?: number }
+  /** `rounds`: claimed and released again this often, as by a worker that can run nothing. */
+  | { do: "release"; token: number; isOld?: boolean; repeat?: number; rounds?: number }
   | { do: "stream"; token: number; isOld?: boolean; repeat?: number; gap?: boolean }
   | { do: "forge"; token: number; change: "generation" | "lease" | "worker" | "message" }
   | { do: "advance"; ms: number }
-  | { do: "approach"; boundary: number; offset: -1 | 0 | 1 }
+  /** `then`: what every turn that ends there does at that very instant. */
+  | { do: "approach"; boundary: number; offset: -1 | 0 | 1; then?: "complete" | "fail" | "heartbeat" }
   | { do: "runJobs"; isReversed?: boolean }
   | { do: "reap"; by: "sweep" | "releaseStuckJobs" }
   | { do: "startWorker"; isolation: Isolation; capacity: number; runMs: number }
@@ -102,7 +104,7 @@ export const WEIGHTED_STEPS: { weight: number; arbitrary: fc.Arbitrary<Step> }[]
       retryAfterMs: sometimes(fc.constantFrom(1, 5_000, 600_000), 6),
     }),
   },
-  { weight: 5, arbitrary: step("release", token) },
+  { weight: 5, arbitrary: step("release", { ...token, rounds: sometimes(fc.integer({ min: 1, max: 4 }), 3) }) },
   { weight: 3, arbitrary: step("stream", { ...token, gap: rarely }) },
   {
     weight: 2,
@@ -112,7 +114,14 @@ export const WEIGHTED_STEPS: { weight: number; arbitrary: fc.Arbitrary<Step> }[]
     }),
   },
   { weight: 10, arbitrary: advance },
-  { weight: 4, arbitrary: step("approach", { boundary: index, offset: fc.constantFrom(-1, 0, 1) }) },
+  {
+    weight: 4,
+    arbitrary: step("approach", {
+      boundary: index,
+      offset: fc.constantFrom(-1, 0, 0, 1),
+      then: sometimes(fc.constantFrom("complete", "fail", "heartbeat"), 2),
+    }),
+  },
   { weight: 8, arbitrary: step("runJobs", { isReversed: rarely }) },
   { weight: 4, arbitrary: step("reap", { by: fc.constantFrom("sweep", "releaseStuckJobs") }) },
   {
@@ -120,7 +129,7 @@ export const WEIGHTED_STEPS: { weight: number; arbitrary: fc.Arbitrary<Step> }[]
     arbitrary: step("startWorker", {
       isolation: fc.constantFrom<Isolation>("shared", "shared", "shared", "conversation", "user", "agent"),
       capacity: fc.integer({ min: 1, max: 3 }),
-      runMs: fc.constantFrom(60_000, 900_000),
+      runMs: fc.constantFrom(20_000, 60_000, 900_000),
     }),
   },
   ...(["kill", "lose", "drain", "leave"] as const).map((kind) => ({

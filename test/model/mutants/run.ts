@@ -90,7 +90,7 @@ async function firstFailure(copy: string, paths: string[], seed: number): Promis
 
 /** Of a failure of the model, what it has found; of any other, its first line. */
 function firstViolation(message: string): string {
-  const found = /(?:Caused by: )?(?:Violation|Error): ((?:INV-|counters).*)/.exec(message)?.[1];
+  const found = /\b(?:INV-\d|counters:).*/.exec(message)?.[0];
   return (found ?? message.split("\n")[0] ?? "").slice(0, 120);
 }
 
