@@ -3,6 +3,7 @@ import { ConvexError } from "convex/values";
 import { isAgentFactoryError, type AgentFactoryErrorKind } from "../../src/shared/errors.js";
 import type { FailureKind } from "../../src/shared/failure.js";
 import { BackendFailure, BackendUnavailable } from "./backend/errors.js";
+import { diskProblem, systemCode } from "./disk-failure.js";
 import { ArchiveRejected } from "./snapshots/archive-rejected.js";
 import { TreeChanged } from "./snapshots/tree-digest.js";
 import { TreeTooLarge } from "./snapshots/tree-scan.js";
@@ -45,14 +46,6 @@ const BACKEND_KINDS: ReadonlyMap<AgentFactoryErrorKind, FailureKind> = new Map([
   ["output_too_large", "output_too_large"],
 ]);
 
-/** Codes of a disk that takes nothing more, whoever asks. */
-const DISK_FULL: ReadonlyMap<string, string> = new Map([
-  ["ENOSPC", "The disk of the worker is full."],
-  ["EDQUOT", "The disk of the worker is full."],
-  ["EROFS", "The disk of the worker cannot be written to."],
-  ["EIO", "The disk of the worker is broken."],
-]);
-
 /** A sentence is enough for a transcript; the log has the rest. */
 const MAX_MESSAGE_CHARACTERS = 500;
 
@@ -92,10 +85,9 @@ function explain(error: unknown): Explanation {
   if (error instanceof BackendUnavailable || error instanceof BackendFailure || error instanceof ConvexError) {
     return { message: "The backend did not accept the turn.", kind: "unknown" };
   }
-  if (error instanceof Error && "code" in error && typeof error.code === "string") {
-    const full = DISK_FULL.get(error.code);
-    if (full !== undefined) return { message: full, kind: "disk_full" };
-    return { message: `The worker could not read or write its disk (${error.code}).`, kind: "unknown" };
-  }
+  const disk = diskProblem(error);
+  if (disk !== null) return { message: disk, kind: "disk_full" };
+  const code = systemCode(error);
+  if (code !== null) return { message: `The worker could not read or write its disk (${code}).`, kind: "unknown" };
   return { message: "Something unexpected went wrong in the worker; its log says what.", kind: "unknown" };
 }

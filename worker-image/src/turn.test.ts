@@ -1,4 +1,5 @@
 /** Turns from claim to end, whatever call, answer, file or process is lost on the way. */
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -288,6 +289,38 @@ describe.concurrent("a lease that is lost", () => {
       expect(message.streamed).toBe(message.reply);
     }
   });
+});
+
+describe.concurrent("a disk that fails", () => {
+  it("fails the message with its kind, and the worker goes on when the disk does", async ({ onTestFinished }) => {
+    const { backend, start } = await testSystem(onTestFinished);
+    const { dataDirectory } = await start();
+    await untilOver(backend.enqueue("c", "remember one"));
+    // Nothing can be packed any more.
+    await rm(join(dataDirectory, "tmp"), { recursive: true });
+    await writeFile(join(dataDirectory, "tmp"), "in the way");
+    const failed = await untilOver(backend.enqueue("c", "remember two"));
+    expect(failed).toMatchObject({ status: "failed", attempts: 5, errorKind: "unknown" });
+    expect(failed.error).toMatch(/^The worker could not read or write its disk \(E\w+\)\.$/);
+    await rm(join(dataDirectory, "tmp"));
+    await untilOver(backend.enqueue("c", "remember three"));
+    expect((await untilOver(backend.enqueue("c", "list notes"))).reply).toContain("1. one\n2. three\n");
+  });
+
+  it.runIf(existsSync("/dev/full"))(
+    "that is full is told as such, and leaves no half turn",
+    async ({ onTestFinished }) => {
+      const { backend, start } = await testSystem(onTestFinished);
+      await start();
+      await untilOver(backend.enqueue("c", "remember one"));
+      // A hook fills the disk where the runtime writes: every byte to this device is one too many.
+      backend.profile = { hooks: { beforeTurn: ["ln -sf /dev/full notes.md"], afterTurn: [] } };
+      const failed = await untilOver(backend.enqueue("c", "remember two"));
+      expect(failed).toMatchObject({ status: "failed", errorKind: "disk_full" });
+      backend.profile = {};
+      expect((await untilOver(backend.enqueue("c", "list notes"))).reply).toContain("1. one\n");
+    },
+  );
 });
 
 describe.concurrent("a runtime that misbehaves", () => {

@@ -92,6 +92,10 @@ describe("a command", () => {
     expect(output.length).toBeLessThan(1_100);
   });
 
+  it.runIf(existsSync("/proc/self/oom_score_adj"))("goes before the worker when memory runs out", async () => {
+    expect((await runCommand("cat /proc/self/oom_score_adj", await setting())).output).toBe("1000\n");
+  });
+
   it("that is killed for its memory says so", () => {
     const killed = { exitCode: null, signal: "SIGKILL" as const, endedBy: "itself" as const, output: "" };
     expect(describeEnding(killed, 1)).toMatch(/no memory left/);

@@ -1,5 +1,6 @@
 /** The runtime for any model behind an OpenAI-compatible API: it streams, uses tools in the workspace, and keeps its own transcript. */
 import { mkdir } from "node:fs/promises";
+import { diskProblem } from "../../disk-failure.js";
 import { errorMessage } from "../../logger.js";
 import { NO_EXCLUDES, type Excludes } from "../../snapshots/tree-scan.js";
 import type {
@@ -124,9 +125,8 @@ class ChatRuntime implements Runtime {
       return { kind, message, ...(retryAfterMs !== undefined && { retryAfterMs }) };
     }
     this.context.logger.error({ reason: errorMessage(error) }, "The chat runtime failed.");
-    if (error instanceof Error && "code" in error && typeof error.code === "string") {
-      return { kind: "disk_full", message: `The files of the conversation cannot be written or read (${error.code}).` };
-    }
+    const disk = diskProblem(error);
+    if (disk !== null) return { kind: "disk_full", message: disk };
     return { kind: "runtime_crashed", message: "The chat runtime failed; the log of the worker says why." };
   }
 }

@@ -1,5 +1,6 @@
 /** The tools an agent has, and what happens when its model uses one: never an exception, never a secret in the result. */
 import { z } from "zod";
+import { diskProblem, systemCode } from "../../../disk-failure.js";
 import { parseJson } from "../../../files.js";
 import { errorMessage } from "../../../logger.js";
 import { redacted } from "../../redaction.js";
@@ -63,8 +64,7 @@ export class Toolbox {
   }
 }
 
-/** The model cannot do anything about these. */
+/** The model cannot do anything about a full disk, or a machine without memory or room for processes. */
 function isOfTheMachine(error: unknown): boolean {
-  const codes = ["ENOSPC", "EDQUOT", "EROFS", "EIO", "ENOMEM", "EMFILE", "EAGAIN"];
-  return error instanceof Error && "code" in error && codes.some((code) => code === error.code);
+  return diskProblem(error) !== null || ["ENOMEM", "EMFILE", "ENFILE", "EAGAIN"].includes(systemCode(error) ?? "");
 }

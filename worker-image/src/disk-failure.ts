@@ -1,0 +1,18 @@
+/** Tells a disk that takes nothing more from other errors, by the system's own codes. Pure. */
+
+/** Whoever asks and whatever is asked: none of these gets better by asking for something else. */
+const PROBLEMS: ReadonlyMap<string, string> = new Map([
+  ["ENOSPC", "The disk of the worker is full."],
+  ["EDQUOT", "The disk of the worker is full."],
+  ["EFBIG", "The disk of the worker takes no file this large."],
+  ["EROFS", "The disk of the worker cannot be written to."],
+  ["EIO", "The disk of the worker is broken."],
+]);
+
+/** The code of a failed system call, like `ENOENT`. */
+export function systemCode(error: unknown): string | null {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
+}
+
+/** A sentence for the user when the disk is why, or `null`. */
+export const diskProblem = (error: unknown): string | null => PROBLEMS.get(systemCode(error) ?? "") ?? null;
