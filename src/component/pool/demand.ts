@@ -1,5 +1,6 @@
 /** The part of the plan that weighs demand against capacity: who serves whom, who wakes up for it, how many machines are missing. */
 import { scopeOf, type Isolation, type Scope } from "../../shared/scope.js";
+import { surge } from "./rollout.js";
 import type { PlanAction, PlanInput, PlannedWorker, WaitingLane } from "./situation.js";
 
 export type Demand = {
@@ -100,7 +101,8 @@ export function resumes(demand: Demand, usable: PlannedWorker[], going: Set<stri
 /** `up` are the workers that are there, or will be without another machine. */
 export function spawns(demand: Demand, up: PlannedWorker[], room: number, input: PlanInput): PlanAction[] {
   const { policy, spawnLimit } = input;
-  const toMinimum = Math.max(0, policy.minWorkers - up.length - demand.uncovered);
+  // What is outdated is to be replaced: its successor is asked for first.
+  const toMinimum = Math.max(0, policy.minWorkers - (up.length - surge(up, input)) - demand.uncovered);
   const toWarm = Math.max(0, policy.warmWorkers - spares(up, demand, input).length);
   const count = Math.min(demand.uncovered + Math.max(toMinimum, toWarm), room, spawnLimit);
   return Array.from({ length: count }, (_, index): PlanAction => {

@@ -35,9 +35,10 @@ export function evictions(
 }
 
 /** When an idle worker has been so for long enough, and what happens to it then. */
-function restOf({ canSuspend, machineId }: PlannedWorker, { policy }: PlanInput) {
+function restOf({ canSuspend, machineId, isOutdated }: PlannedWorker, { policy }: PlanInput) {
   const { suspendAfterMs, idleTimeoutMs } = policy;
-  const sleeps = canSuspend && machineId !== null && suspendAfterMs <= idleTimeoutMs;
+  // What is to be replaced is not worth keeping.
+  const sleeps = canSuspend && isOutdated !== true && machineId !== null && suspendAfterMs <= idleTimeoutMs;
   return sleeps ? { afterMs: suspendAfterMs, machineId } : { afterMs: idleTimeoutMs, machineId: null };
 }
 

@@ -30,6 +30,7 @@ const vPlannedWorker = v.object({
   heartbeatExpiresAt: vNullableNumber,
   leaseDurationMs: v.number(),
   destroyAt: v.number(),
+  isOutdated: v.optional(v.boolean()),
   canSuspend: v.boolean(),
   wakeRequestedAt: vNullableNumber,
   powerAttempts: v.number(),

@@ -1,4 +1,5 @@
 /** Turns a spawn intent into a machine's description, and says by what a machine of this pool is recognized. */
+import { hashText } from "../../shared/backoff.js";
 import { DEFAULT_GUEST, type ProviderConfig } from "../../shared/provider-config.js";
 import {
   DEFAULT_ENROLLMENT_FILE,
@@ -9,6 +10,12 @@ import type { MachineSpec } from "../providers/provider.js";
 
 /** Time a worker gets to leave a turn, upload and say goodbye before its process is killed. */
 export const STOP_TIMEOUT_SECONDS = 30;
+
+/** The same text as long as new machines would be like those made before; where they are is nothing to replace them for. */
+export function configKeyOf({ image, guest, environment, functionsModule }: ProviderConfig): string {
+  const entries = Object.entries(environment ?? {}).sort(([left], [right]) => (left < right ? -1 : 1));
+  return `${image}#${hashText(JSON.stringify([guest ?? DEFAULT_GUEST, entries, functionsModule ?? DEFAULT_FUNCTIONS_MODULE]))}`;
+}
 
 export type Ownership = { deploymentUrl: string; poolKey: string };
 

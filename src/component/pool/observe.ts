@@ -7,6 +7,7 @@ import { readReadyLanes } from "../queue/ready.js";
 import { readLiveWorkers, type LiveWorker } from "../workers/fleet.js";
 import { spawnsHeldUntil, standingFailures, type BootFailures } from "./boot.js";
 import { homeOf } from "./homes.js";
+import { configKeyOf } from "./machines.js";
 import { findPool } from "./policy.js";
 import type { RegionCooldown } from "./regions.js";
 import type { PlannedWorker, WaitingLane } from "./situation.js";
@@ -55,7 +56,8 @@ export async function observe(ctx: QueryCtx, poolKey: string): Promise<Observati
   const useful = Math.min(MAX_WAITING, policy.maxWorkers * policy.conversationsPerWorker + 1);
   const lanes = await readReadyLanes(ctx, poolKey, useful);
   const run = await findRun(ctx, poolKey);
-  const planned = workers.map(plannedWorker);
+  const configKey = pool?.providerConfig === undefined ? undefined : configKeyOf(pool.providerConfig);
+  const planned = workers.map((live) => plannedWorker(live, configKey));
   const bootFailures = standingFailures(run?.bootFailures, { workers: planned, changedAt: pool?.updatedAt ?? 0 });
   const spawnHeldUntil = bootFailures === null ? null : spawnsHeldUntil(bootFailures);
   const isProbing = bootFailures !== null || (run?.consecutiveFailures ?? 0) >= FAILURES_BEFORE_PROBING;
@@ -80,8 +82,10 @@ export async function observe(ctx: QueryCtx, poolKey: string): Promise<Observati
   };
 }
 
-function plannedWorker({ worker, load, heartbeatExpiresAt }: LiveWorker): PlannedWorker {
+function plannedWorker({ worker, load, heartbeatExpiresAt }: LiveWorker, configKey: string | undefined): PlannedWorker {
+  const isOutdated = configKey !== undefined && worker.configKey !== undefined && worker.configKey !== configKey;
   return {
+    ...(isOutdated ? { isOutdated } : {}),
     workerId: worker.workerId,
     status: worker.status,
     machineName: worker.machineName,

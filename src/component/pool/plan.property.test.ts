@@ -6,6 +6,7 @@ import { nextDeadline, plan } from "./plan.js";
 import { settle, withIntents } from "./plan-model.test-kit.js";
 import { arbitraryInput, NOW } from "./plan.test-kit.js";
 import { ORPHAN_GRACE_MS } from "./orphans.js";
+import { OUTDATED } from "./repair.js";
 import type { PlanAction, PlanInput } from "./situation.js";
 
 /** More of them: `PLAN_RUNS=20000 npx vitest run src/component/pool/plan.property.test.ts`. */
@@ -104,6 +105,29 @@ describe("every plan", () => {
     );
   });
 
+  it("replaces one outdated worker at a time, and only an idle one", () => {
+    fc.assert(
+      fc.property(arbitraryInput, (input) => {
+        const old = new Map(
+          input.workers
+            .filter(({ isOutdated, status }) => isOutdated === true && status === "active")
+            .map((worker) => [worker.workerId, worker]),
+        );
+        const actions = plan(input);
+        const replaced = about(actions, "drain").filter(
+          (action) => action.reason === OUTDATED && old.has("workerId" in action ? action.workerId : ""),
+        );
+        expect(replaced.length).toBeLessThanOrEqual(1);
+        const isUnderWay = input.workers.some(
+          ({ isOutdated, status }) => isOutdated === true && (status === "draining" || status === "stopping"),
+        );
+        if (isUnderWay) expect(replaced).toEqual([]);
+        for (const workerId of workerIds(replaced)) expect(old.get(workerId)?.load).toBe(0);
+      }),
+      RUNS,
+    );
+  });
+
   it("spawns for a conversation only when no worker may take it", () => {
     fc.assert(
       fc.property(arbitraryInput, (seen) => {
@@ -124,8 +148,10 @@ describe("every plan", () => {
   it("drains beyond neither the minimum nor the reserve, unless places are needed", () => {
     fc.assert(
       fc.property(arbitraryInput, (seen) => {
-        const input = { ...seen, waiting: [] };
-        const { policy, workers } = input;
+        // A full pool replaces an outdated worker by going one below.
+        const workers = seen.workers.map((worker) => ({ ...worker, isOutdated: false }));
+        const input = { ...seen, waiting: [], workers };
+        const { policy } = input;
         if (workers.length > policy.maxWorkers) return;
         const actions = plan(input);
         const gone = new Set(workerIds(about(actions, "drain", "fence", "suspend")));
@@ -169,6 +195,7 @@ describe("plans, one after the other", () => {
         const up = workers.filter(({ status }) => status === "active");
         expect(up.length + workers.filter(({ status }) => status === "suspended").length).toBe(workers.length);
         expect(up.length).toBeGreaterThanOrEqual(policy.minWorkers);
+        expect(workers.some(({ isOutdated }) => isOutdated)).toBe(false);
         const names = new Set(workers.map(({ machineName }) => machineName));
         const left = machines.filter(
           ({ name, state }) => !names.has(name) && state !== "gone" && state !== "leaving" && state !== "unknown",

@@ -5,6 +5,7 @@
  */
 import { assignDemand, isAsleep, isAvailable, resumes, spawns } from "./demand.js";
 import { evictions, restDeadlines, rests } from "./idle.js";
+import { replacements } from "./rollout.js";
 import { ORPHAN_GRACE_MS } from "./orphans.js";
 import { isDown, isSilent, missedBeatAt, orphans, repair } from "./repair.js";
 import { SILENCE_GRACE_MS, SPAWN_GRACE_MS, VANISHED_MS } from "./repair.js";
@@ -19,7 +20,10 @@ export function plan(input: PlanInput): PlanAction[] {
   const { repairs, usable, ...places } = consider(input);
   const demand = assignDemand(usable, input);
   const evicted = evictions(demand, usable, places, input);
-  const going = workersOf(evicted);
+  // While others wait for a place, places are what it is about: who is idle makes way for them first.
+  const isContended = evicted.length > 0 || demand.uncovered > places.room;
+  const replaced = isContended ? [] : replacements(usable.filter(isAvailable), demand.wanted, places.room, input);
+  const going = workersOf([...evicted, ...replaced]);
   const woken = resumes(demand, usable, going, input);
   const wokenIds = workersOf(woken);
   const up = usable.filter((worker) => isAvailable(worker) || wokenIds.has(worker.workerId));
@@ -30,7 +34,7 @@ export function plan(input: PlanInput): PlanAction[] {
     (action.kind === "suspend" || action.kind === "keep_awake") &&
     (wokenIds.has(action.workerId) || going.has(action.workerId));
   const repaired = repairs.filter((action) => !isOverruled(action));
-  return [...repaired, ...woken, ...spawned, ...evicted, ...rested, ...orphans(input)];
+  return [...repaired, ...woken, ...spawned, ...evicted, ...replaced, ...rested, ...orphans(input)];
 }
 
 function workersOf(actions: PlanAction[]): Set<string> {

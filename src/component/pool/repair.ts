@@ -15,6 +15,7 @@ export const SILENCE_GRACE_MS = 30_000;
 /** More orphans than this at once are a sign that something else is wrong: they go slowly, and can be seen going. */
 export const MAX_ORPHANS_PER_RUN = 5;
 
+export const OUTDATED = "Its image or configuration is not the current one.";
 /** A machine that does not freeze when it is asked to this often is not going to. */
 const SUSPEND_ATTEMPTS = 3;
 
@@ -66,6 +67,7 @@ function tendSuspended(worker: PlannedWorker, machine: SeenMachine | null, { now
   if (now - worker.statusSince >= policy.retireAfterMs) {
     return { kind: "drain" as const, workerId, reason: `It slept for ${seconds(policy.retireAfterMs)}.` };
   }
+  if (worker.isOutdated === true) return { kind: "drain" as const, workerId, reason: OUTDATED };
   if (!isDue || state !== "running") return null;
   const reason = "Its machine still runs.";
   if (worker.powerAttempts >= SUSPEND_ATTEMPTS) return { kind: "keep_awake" as const, workerId, reason };

@@ -5,64 +5,23 @@
  * writes them: however many reconciles run at once, no machine is wanted twice.
  */
 import type { Infer } from "convex/values";
-import { backoffMs, DEFAULT_BACKOFF, unitFromText, type BackoffPolicy } from "../../shared/backoff.js";
-import { DEFAULT_GUEST, MAX_SUSPENDABLE_MEMORY_MB, type ProviderConfig } from "../../shared/provider-config.js";
+import { backoffMs, DEFAULT_BACKOFF, unitFromText } from "../../shared/backoff.js";
 import { internal } from "../_generated/api.js";
 import type { MutationCtx } from "../functions.js";
-import type { MachineState } from "../providers/provider.js";
 import { requestCapacity, settleRequest } from "../queue/capacity.js";
-import { moveWorker, readLiveWorker, recordDestroy, recordMachine, recordSpawn } from "../workers/fleet.js";
-import { keepAwake, recordResume, recordSuspend } from "../workers/suspension.js";
 import { recordEvent } from "../workers/timeline.js";
 import type { BootFailures } from "./boot.js";
+import { applyAction, type ProviderStep, type Scene, type SpawnTicket } from "./intents.js";
 import { deadlineOfRunning, findRun, type Observation } from "./observe.js";
 import { plan } from "./plan.js";
 import { nextCooldowns } from "./regions.js";
-import type { PlanAction, PlannedWorker, SeenMachine } from "./situation.js";
+import type { SeenMachine } from "./situation.js";
 import type { vProblem } from "./tables.js";
 
-/**
- * Steps that have not begun by then are left to the next run, and those that have try nothing new: even if every answer
- * takes as long as the client waits for it, the run ends before it is taken for dead.
- */
-export const STEPS_BUDGET_MS = 45_000;
 /** Longer than any run, see `STEPS_BUDGET_MS`: one that has not ended by then died, and the next takes over. */
 export const RUN_DEADLINE_MS = 2 * 60_000;
-/**
- * A machine that does not go is asked again, ever less often, up to once a minute: as long as it is there it takes a place
- * that a message may be waiting for.
- */
-const DESTROY_BACKOFF: BackoffPolicy = { baseMs: 4_000, factor: 2, capMs: 60_000, jitter: 0.1 };
-
-/**
- * A machine may be unknown where one looks for as long as it is a minute old, and it may be younger than its row by what a run
- * has time for. After that, not to be found is to be gone.
- */
-const UNFAMILIAR_MS = 60_000 + STEPS_BUDGET_MS;
-/** A machine that is asked to freeze, or to start again, does so within a second or two. */
-const POWER_BACKOFF: BackoffPolicy = { baseMs: 5_000, factor: 2, capMs: 60_000, jitter: 0.1 };
-
-/** Identities for workers the plan may ask for, minted where there is true randomness. */
-export type SpawnTicket = { workerId: string; credentialHash: string };
-
 /** What a run saw at the provider. */
 export type Seen = { machines: SeenMachine[]; unlistedHomes: string[]; tickets: SpawnTicket[] };
-
-export type ProviderStep =
-  | { kind: "create"; workerId: string; machineName: string }
-  | {
-      kind: "destroy";
-      workerId: string;
-      machineId: string;
-      home: string;
-      attempt: number;
-      /** As listed a moment ago; `null` when it was not. */
-      state: MachineState | null;
-      /** A provider that does not know the machine may simply not know it yet. */
-      isYoung: boolean;
-    }
-  | { kind: "suspend" | "resume"; workerId: string; machineId: string; home: string }
-  | { kind: "destroy_orphan"; machineId: string; home: string };
 
 export type CommittedPlan = { generation: number; steps: ProviderStep[]; drained: number };
 
@@ -130,111 +89,6 @@ async function noteBoots(
   if (run === null || (failed === 0 && (standing !== null || run.bootFailures === undefined))) return;
   const bootFailures = failed === 0 ? undefined : { count: (standing?.count ?? 0) + failed, lastAt: Date.now() };
   await ctx.db.patch("poolRuns", run._id, { bootFailures });
-}
-
-type Scene = {
-  poolKey: string;
-  observation: Observation;
-  providerConfig: ProviderConfig;
-  tickets: SpawnTicket[];
-  now: number;
-};
-
-async function applyAction(ctx: MutationCtx, action: PlanAction, scene: Scene): Promise<ProviderStep | null> {
-  if (action.kind === "spawn") return await applySpawn(ctx, action.reason, scene);
-  if (action.kind === "destroy_orphan") {
-    const { machineId, reason } = action;
-    await recordEvent(ctx, { poolKey: scene.poolKey, kind: "orphan_destroyed", machineId, reason });
-    return { kind: "destroy_orphan", machineId: action.machineId, home: action.home };
-  }
-  const { workerId, reason } = action;
-  const planned = scene.observation.workers.find((worker) => worker.workerId === workerId);
-  if (planned === undefined || !(await isAsPlanned(ctx, action, planned))) {
-    // The place that this would have freed is one that the plan may have counted on.
-    if (action.kind === "forget") scene.tickets.pop();
-    return null;
-  }
-  switch (action.kind) {
-    case "adopt":
-      await recordMachine(ctx, workerId, { machineId: action.machineId, region: action.region });
-      return null;
-    case "drain":
-      await moveWorker(ctx, workerId, "drain_requested", reason);
-      // Who sleeps has nothing to finish, and would have to be woken to be told so.
-      if (planned.status !== "suspended" || planned.machineId === null) return null;
-      return await applyDestroy(ctx, planned, planned.machineId, "suspended", scene);
-    case "suspend": {
-      await recordSuspend(ctx, workerId, { reason, retryAfterMs: waitsFor(POWER_BACKOFF, workerId) });
-      return { kind: "suspend", workerId, machineId: action.machineId, home: planned.home };
-    }
-    case "resume":
-      await recordResume(ctx, workerId, { reason, retryAfterMs: waitsFor(POWER_BACKOFF, workerId) });
-      return { kind: "resume", workerId, machineId: action.machineId, home: planned.home };
-    case "keep_awake":
-      await keepAwake(ctx, workerId, reason);
-      return null;
-    case "forget":
-      await moveWorker(ctx, workerId, "gone", reason);
-      return null;
-    case "fence":
-      // The row first: it takes the leases away, so that whatever its machine still does changes nothing any more.
-      await moveWorker(ctx, workerId, "lost", reason);
-      return action.machineId === null ? null : await applyDestroy(ctx, planned, action.machineId, action.state, scene);
-    case "destroy":
-      return await applyDestroy(ctx, planned, action.machineId, action.state, scene);
-  }
-}
-
-/** False when the worker has moved on since the snapshot the plan was made from; the next run sees it as it is then. */
-async function isAsPlanned(ctx: MutationCtx, action: PlanAction, planned: PlannedWorker): Promise<boolean> {
-  const fresh = await readLiveWorker(ctx, planned.workerId);
-  if (fresh === null || fresh.worker.status !== planned.status) return false;
-  if (action.kind === "drain") return fresh.load === 0;
-  if (action.kind === "suspend") return fresh.load === 0 && fresh.worker.wakeRequestedAt === undefined;
-  if (action.kind === "fence") return fresh.heartbeatExpiresAt === planned.heartbeatExpiresAt;
-  if (action.kind === "forget") return fresh.worker.machineId === undefined;
-  return true;
-}
-
-async function applySpawn(ctx: MutationCtx, statusReason: string, scene: Scene): Promise<ProviderStep | null> {
-  const { poolKey, providerConfig, observation } = scene;
-  const ticket = scene.tickets.pop();
-  if (ticket === undefined) return null;
-  // Each row is spawned once, so its generation is 1; the name says so, for whatever replaces it under the same id.
-  const generation = 1;
-  const machineName = `${poolKey}-${ticket.workerId}-g${generation}`;
-  const { kind: providerKind, appName, image } = providerConfig;
-  const { leaseDurationMs, runTimeoutMs } = observation.policy;
-  const machine = { machineName, providerKind, appName, image };
-  const cannotSuspend = (providerConfig.guest ?? DEFAULT_GUEST).memoryMb > MAX_SUSPENDABLE_MEMORY_MB;
-  const intent = {
-    ...ticket,
-    ...machine,
-    poolKey,
-    generation,
-    statusReason,
-    leaseDurationMs,
-    runTimeoutMs,
-    ...(cannotSuspend ? { cannotSuspend } : {}),
-  };
-  await recordSpawn(ctx, intent, observation.policy);
-  return { kind: "create", workerId: ticket.workerId, machineName };
-}
-
-async function applyDestroy(
-  ctx: MutationCtx,
-  { workerId, home, createdAt }: PlannedWorker,
-  machineId: string,
-  state: MachineState | null,
-  { now }: Scene,
-): Promise<ProviderStep> {
-  const retryAfterMs = waitsFor(DESTROY_BACKOFF, workerId);
-  const attempt = await recordDestroy(ctx, workerId, { machineId, retryAfterMs });
-  return { kind: "destroy", workerId, machineId, home, attempt, state, isYoung: now - createdAt < UNFAMILIAR_MS };
-}
-
-function waitsFor(policy: BackoffPolicy, workerId: string): (attempt: number) => number {
-  return (attempt) => backoffMs(policy, attempt, unitFromText(`${workerId}${attempt}`));
 }
 
 export type Problem = { kind: string; message: string };

@@ -24,6 +24,8 @@ export type PlannedWorker = {
   leaseDurationMs: number;
   /** Its machine's end is not asked for (again) before this time; 0 when it never was. */
   destroyAt: number;
+  /** Its machine was made from another image or configuration than new ones are. */
+  isOutdated?: boolean;
   /** Its machine can be frozen, as far as is known. */
   canSuspend: boolean;
   /** Since when a suspended worker is wanted back; `null` while it is not. */

@@ -8,7 +8,8 @@ import { homeOf } from "./homes.js";
 import { describeProblem } from "./problem.js";
 import type { Providers } from "./providers.js";
 import { nextCooldowns, regionsToTry, type RegionCooldown } from "./regions.js";
-import { STEPS_BUDGET_MS, type Problem, type ProviderStep } from "./run.js";
+import { STEPS_BUDGET_MS, type ProviderStep } from "./intents.js";
+import type { Problem } from "./run.js";
 import { resumeMachine, suspendMachine } from "./power.js";
 import { createMachine, destroyMachine } from "./steps.js";
 

@@ -24,7 +24,7 @@ export type SpawnIntent = Pick<
   | "credentialHash"
   | "leaseDurationMs"
   | "runTimeoutMs"
-> & { statusReason: string; cannotSuspend?: boolean };
+> & { statusReason: string; cannotSuspend?: boolean; configKey?: string };
 
 /** Written before the provider is asked, so that a machine can never exist without a row that knows it. */
 export async function recordSpawn(ctx: MutationCtx, intent: SpawnIntent, policy: ScalingPolicy): Promise<void> {

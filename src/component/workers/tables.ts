@@ -26,6 +26,8 @@ export const workerTables = {
     providerKind: v.union(v.literal("fly"), v.literal("local")),
     appName: v.string(),
     image: v.string(),
+    /** What of the pool's configuration its machine was made from; a worker of another one is replaced. */
+    configKey: v.optional(v.string()),
     /** SHA-256 of the one-time enrollment credential. */
     credentialHash: v.string(),
     credentialExpiresAt: v.number(),
