@@ -40,11 +40,10 @@ const describeTally = (tally: Map<string, number>) =>
 beforeEach(() => {
   vi.stubEnv("AGENT_FACTORY_LOG_LEVEL", "error");
   // The sweep's loop says when it had to be started anew, which here is every time its jobs have been late.
-  vi.spyOn(console, "warn").mockReturnValue();
+  vi.stubEnv("LOG_LEVEL", "ERROR");
 });
 afterEach(() => {
   vi.useRealTimers();
-  vi.restoreAllMocks();
   vi.unstubAllEnvs();
 });
 
