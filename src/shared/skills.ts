@@ -35,7 +35,10 @@ export type SkillEntry = Infer<typeof vSkillEntry>;
 
 export const vManifestSkill = vSkillEntry.extend({
   skillDirName: v.string(),
-  /** Empty for a bundle that the caller has said to have; a bundle itself is never empty. */
+  /**
+   * Empty for a bundle that the caller has said to have, and for one that had no room in this answer: ask again, naming
+   * what has come. A bundle itself is never empty.
+   */
   files: v.array(vSkillFile),
 });
 export type ManifestSkill = Infer<typeof vManifestSkill>;

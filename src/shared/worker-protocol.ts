@@ -147,7 +147,7 @@ export const WORKER_PROTOCOL = {
   workerHydrationBundle: query({ ...claimed }, vHydrationBundle),
   /**
    * The skills of a channel (default `stable`) as of one moment, with their files, except of the bundles whose SHA-256 is in
-   * `knownBundles`.
+   * `knownBundles`. An answer holds a few MiB: when files of others are missing too, ask again with what has come.
    */
   workerGlobalSkillsManifest: query(
     { ...credentials, releaseChannel: v.optional(vReleaseChannel), knownBundles: v.optional(v.array(v.string())) },

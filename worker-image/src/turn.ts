@@ -113,7 +113,7 @@ export class Turn {
     const { paths } = conversation.workspace;
     const [signal, logger] = [this.ending.signal, this.logger];
     const stopRuntime = () => conversation.stopRuntime();
-    const place = { workspaceDirectory: paths.workspace, stopRuntime, signal, logger };
+    const place = { root: paths.root, stopRuntime, signal, logger };
     const { skills } = await this.needs.skills.install(bundle, environment, place);
     this.throwIfEnded();
     if ((bundle.payload.attachments ?? []).length > 0) await conversation.workspace.markDirty();

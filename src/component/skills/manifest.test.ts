@@ -120,14 +120,23 @@ describe("a manifest", () => {
     await expectRefused(t, "invalid_argument", async () => await manifest(t, worker, { knownBundles }));
   });
 
-  it("fits into one call when it is as large as it may be", async () => {
+  it("comes in pieces when it is large", async () => {
     const t = startComponent();
     const worker = await startWorker(t);
     const contents = Object.fromEntries(
       Array.from({ length: 4 }, (_, index) => [`f${index}`, "\u0001".repeat(500_000)]),
     );
-    for (let index = 0; index < 4; index++) await deploy(t, { slug: `s${index}`, contents });
-    expect((await manifest(t, worker)).skills.flatMap(({ files }) => files)).toHaveLength(20);
+    for (let index = 0; index < 4; index++)
+      await deploy(t, { slug: `s${index}`, contents: { ...contents, "mark.txt": String(index) } });
+    const known: string[] = [];
+    for (let answers = 1; answers <= 2; answers++) {
+      const { skills } = await manifest(t, worker, { knownBundles: known });
+      expect(skills).toHaveLength(4);
+      const sent = skills.filter(({ files }) => files.length > 0);
+      expect(sent).toHaveLength(2);
+      known.push(...sent.map(({ sha256 }) => sha256));
+    }
+    expect(new Set(known).size).toBe(4);
   });
 });
 

@@ -1,6 +1,6 @@
 /** Derives what every agent on a channel gets, and hands it to workers. The only writer of `globalSkillManifests`. */
 import { agentFactoryError } from "../../shared/errors.js";
-import { MAX_MANIFEST_BYTES, MAX_SKILL_FILES, MAX_SKILLS } from "../../shared/skill-bundle.js";
+import { MAX_SKILL_BUNDLE_BYTES, MAX_MANIFEST_BYTES, MAX_SKILL_FILES, MAX_SKILLS } from "../../shared/skill-bundle.js";
 import {
   EMPTY_MANIFEST_VERSION,
   RELEASE_CHANNELS,
@@ -12,6 +12,7 @@ import {
 import type { Doc } from "../_generated/dataModel.js";
 import { sha256Hex } from "../digest.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
+import { byteLength } from "../validation.js";
 import { activeRelease } from "./releases.js";
 
 type Listed = Doc<"globalSkillManifests">["skills"];
@@ -82,7 +83,10 @@ export async function manifestPointer(ctx: QueryCtx, releaseChannel: ReleaseChan
   return { releaseChannel, manifestVersion: manifest?.manifestVersion ?? EMPTY_MANIFEST_VERSION };
 }
 
-/** The whole channel as of one moment; of bundles in `known` (by their SHA-256) without the files. */
+/**
+ * The whole channel as of one moment; without the files of bundles in `known` (by their SHA-256), nor of those that are too
+ * much for one answer: a slow line must get it before anybody takes the connection for dead.
+ */
 export async function readManifest(
   ctx: QueryCtx,
   releaseChannel: ReleaseChannel,
@@ -90,14 +94,17 @@ export async function readManifest(
 ): Promise<SkillManifest> {
   const manifest = await findManifest(ctx, releaseChannel);
   const skills: SkillManifest["skills"] = [];
+  let room = MAX_SKILL_BUNDLE_BYTES;
   for (const { versionId, ...skill } of manifest?.skills ?? []) {
-    const rows = known.includes(skill.sha256)
-      ? []
-      : await ctx.db
-          .query("globalSkillFiles")
-          .withIndex("by_version", (range) => range.eq("versionId", versionId))
-          .take(MAX_SKILL_FILES);
+    const rows =
+      known.includes(skill.sha256) || room <= 0
+        ? []
+        : await ctx.db
+            .query("globalSkillFiles")
+            .withIndex("by_version", (range) => range.eq("versionId", versionId))
+            .take(MAX_SKILL_FILES);
     const files = rows.map(({ path, content, sha256 }) => ({ path, content, sha256 }));
+    for (const { content } of files) room -= byteLength(content);
     skills.push({ ...skill, skillDirName: skill.slug, files });
   }
   return {

@@ -1,5 +1,5 @@
 /** Knows which skills count on each channel, and keeps their bundles at hand; asks the backend only when something has changed. */
-import { isSkillSlug, SKILL_DOCUMENT } from "../../../src/shared/skill-bundle.js";
+import { isSkillSlug, MAX_SKILLS, SKILL_DOCUMENT } from "../../../src/shared/skill-bundle.js";
 import {
   EMPTY_MANIFEST_VERSION,
   type ReleaseChannel,
@@ -60,29 +60,40 @@ export class SkillCatalog {
   }
 
   private async refresh(releaseChannel: ReleaseChannel, fetch: FetchManifest): Promise<CatalogSkill[]> {
-    const whole: string[] = [];
-    for (const sha256 of await this.store.list()) if ((await this.store.read(sha256)) !== null) whole.push(sha256);
-    const manifest = await fetch(releaseChannel, whole);
-    const skills: CatalogSkill[] = [];
-    for (const skill of manifest.skills) {
-      const { skillDirName: dirName, version, sha256 } = skill;
-      if (!isSkillSlug(dirName) || skills.some((other) => other.dirName === dirName)) {
-        throw new SkillRejected(
-          `The skill ${JSON.stringify(dirName)} was not accepted: its folder's name is not one, or taken.`,
-        );
+    const whole = new Set<string>();
+    for (const sha256 of await this.store.list()) if ((await this.store.read(sha256)) !== null) whole.add(sha256);
+    // Every answer brings at least one bundle that was missing.
+    for (let answers = 0; answers <= MAX_SKILLS; answers++) {
+      const manifest = await fetch(releaseChannel, [...whole]);
+      const missing = manifest.skills.filter(({ sha256 }) => !whole.has(sha256));
+      if (missing.length === 0) return await this.adopt(manifest);
+      const sent = missing.filter(({ files }) => files.length > 0);
+      if (sent.length === 0) break;
+      for (const skill of sent) {
+        await this.store.add(skill);
+        whole.add(skill.sha256);
       }
-      const files = skill.files.length > 0 ? await this.store.add(skill) : await this.requireBundle(dirName, sha256);
-      const text = files.find(({ path }) => path === SKILL_DOCUMENT)?.content.toString("utf8") ?? "";
+      if (sent.length === missing.length) return await this.adopt(manifest);
+    }
+    throw new SkillRejected("The backend does not send the files of all skills.");
+  }
+
+  private async adopt({ releaseChannel, manifestVersion, skills: deployed }: SkillManifest): Promise<CatalogSkill[]> {
+    const skills: CatalogSkill[] = [];
+    for (const { skillDirName: dirName, version, sha256 } of deployed) {
+      if (!isSkillSlug(dirName) || skills.some((other) => other.dirName === dirName)) {
+        throw new SkillRejected(`The folder of a skill cannot be called ${JSON.stringify(dirName)}, or is taken.`);
+      }
       const read = () => this.requireBundle(dirName, sha256);
+      const files = await read();
+      const text = files.find(({ path }) => path === SKILL_DOCUMENT)?.content.toString("utf8") ?? "";
       skills.push({ dirName, version, listing: listingOf(files), document: readSkillDocument(text), read });
     }
-    const bundles = new Set(manifest.skills.map(({ sha256 }) => sha256));
-    this.channels.set(releaseChannel, { manifestVersion: manifest.manifestVersion, skills, bundles });
+    const bundles = new Set(deployed.map(({ sha256 }) => sha256));
+    this.channels.set(releaseChannel, { manifestVersion, skills, bundles });
     await this.store.keepOnly(new Set([...this.channels.values()].flatMap((known) => [...known.bundles])));
-    this.logger.info(
-      { releaseChannel, manifestVersion: manifest.manifestVersion, skills: skills.length },
-      "The skills of this worker are up to date.",
-    );
+    const facts = { releaseChannel, manifestVersion, skills: skills.length };
+    this.logger.info(facts, "The skills of this worker are up to date.");
     return skills;
   }
 

@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { manifestSkill } from "../testing/skills.js";
@@ -17,6 +17,23 @@ function skill(dirName: string, contents: Record<string, string> = {}): CatalogS
 const weather = skill("weather", { "scripts/index.mjs": "1" });
 const accounting = skill("accounting");
 
+/** Permissions mean nothing to root; what the image runs as is an ordinary user. */
+async function asOrdinaryUser(directory: string, work: () => Promise<void>): Promise<void> {
+  if (process.getuid?.() !== 0 || process.seteuid === undefined) {
+    await work();
+    return;
+  }
+  const nobody = 65_534;
+  for (const name of ["", ...(await readdir(directory, { recursive: true }))])
+    await chown(join(directory, name), nobody, nobody);
+  process.seteuid(nobody);
+  try {
+    await work();
+  } finally {
+    process.seteuid(0);
+  }
+}
+
 describe("the folder of skills", () => {
   let root: string;
   let workspace: string;
@@ -33,7 +50,7 @@ describe("the folder of skills", () => {
       stops++;
     };
     return await arrangeSkills(skills, {
-      workspaceDirectory: workspace,
+      root,
       temporaryDirectory: join(root, "tmp"),
       beforeChanging,
     });
@@ -59,9 +76,9 @@ describe("the folder of skills", () => {
 
   it("loses a skill that does not count any more", async () => {
     await arrange(weather, accounting);
-    expect(await arrange(weather)).toEqual({ removed: ["skills/accounting"], written: [] });
+    expect(await arrange(weather)).toEqual({ removed: ["workspace/skills/accounting"], written: [] });
     expect(await tree()).toEqual(WEATHER);
-    expect(await arrange()).toEqual({ removed: ["skills/weather"], written: [] });
+    expect(await arrange()).toEqual({ removed: ["workspace/skills/weather"], written: [] });
     expect(await readdir(workspace)).toEqual(["notes.md"]);
     expect(stops).toBe(3);
   });
@@ -73,7 +90,7 @@ describe("the folder of skills", () => {
     await writeFile(join(workspace, "skills/file"), "");
     await symlink(root, join(workspace, "skills/link"));
     const { removed, written } = await arrange(weather);
-    expect(removed.sort()).toEqual(["skills/evil", "skills/file", "skills/link"]);
+    expect(removed.sort()).toEqual(["workspace/skills/evil", "workspace/skills/file", "workspace/skills/link"]);
     expect(written).toEqual([]);
     expect(await tree()).toEqual(WEATHER);
     expect(stops).toBe(2);
@@ -118,7 +135,7 @@ describe("the folder of skills", () => {
     await mkdir(join(workspace, "skills/weather/scripts/__pycache__/deep"), { recursive: true });
     await writeFile(join(workspace, "skills/weather/.state"), "");
     const { removed, written } = await arrange(weather);
-    expect(removed.sort()).toEqual(["skills/weather/.state", "skills/weather/scripts/__pycache__"]);
+    expect(removed.sort()).toEqual(["workspace/skills/weather/.state", "workspace/skills/weather/scripts/__pycache__"]);
     expect(written).toEqual([]);
     expect(await tree()).toEqual(WEATHER);
     expect(stops).toBe(1);
@@ -129,11 +146,11 @@ describe("the folder of skills", () => {
     await mkdir(elsewhere);
     await writeFile(join(elsewhere, "keep"), "");
     await symlink(elsewhere, join(workspace, "skills"));
-    expect((await arrange(weather)).removed).toEqual(["skills"]);
+    expect((await arrange(weather)).removed).toEqual(["workspace/skills"]);
     expect(await tree()).toEqual(WEATHER);
     await rm(join(workspace, "skills"), { recursive: true });
     await writeFile(join(workspace, "skills"), "");
-    expect((await arrange()).removed).toEqual(["skills"]);
+    expect((await arrange()).removed).toEqual(["workspace/skills"]);
     expect(await readdir(workspace)).toEqual(["notes.md"]);
     expect(await readdir(elsewhere)).toEqual(["keep"]);
   });
@@ -141,15 +158,37 @@ describe("the folder of skills", () => {
   it("has no second one beside it, be it a folder or a link", async () => {
     await mkdir(join(workspace, ".agents/skills/evil"), { recursive: true });
     await writeFile(join(workspace, ".agents/other"), "mine");
-    expect((await arrange(weather)).removed).toEqual([".agents/skills"]);
-    expect(await readdir(join(workspace, ".agents"))).toEqual(["other"]);
+    expect((await arrange(weather)).removed).toEqual(["workspace/.agents/skills/evil"]);
+    expect((await readdir(join(workspace, ".agents"))).sort()).toEqual(["other", "skills"]);
+    expect((await arrange(weather)).removed).toEqual([]);
+    await mkdir(join(root, "state/skills/evil"), { recursive: true });
+    await writeFile(join(root, "state/skills/cache.json"), "");
+    expect((await arrange(weather)).removed).toEqual(["state/skills/evil"]);
+    expect(stops).toBe(2);
     const elsewhere = join(root, "elsewhere");
     await mkdir(join(elsewhere, "skills"), { recursive: true });
     await rm(join(workspace, ".agents"), { recursive: true });
     await symlink(elsewhere, join(workspace, ".agents"));
-    expect((await arrange(weather)).removed).toEqual([".agents"]);
+    expect((await arrange(weather)).removed).toEqual(["workspace/.agents"]);
     expect(await readdir(elsewhere)).toEqual(["skills"]);
     expect(await tree()).toEqual(WEATHER);
+  });
+
+  it("is the worker's, whatever permissions an agent has taken away", async () => {
+    const modes = async (mode: number) => {
+      for (const path of ["skills/weather/SKILL.md", "skills/weather/scripts", "skills/weather", "skills", "."]) {
+        await chmod(join(workspace, path), mode);
+      }
+    };
+    await asOrdinaryUser(root, async () => {
+      await arrange(weather);
+      await modes(0);
+      expect((await arrange(weather)).written).toEqual(["weather"]);
+      expect(await tree()).toEqual(WEATHER);
+      await modes(0o500);
+      expect((await arrange()).removed).toEqual(["workspace/skills/weather"]);
+      expect(await readdir(workspace)).toEqual(["notes.md"]);
+    });
   });
 
   it("is what it was when a skill cannot be read", async () => {

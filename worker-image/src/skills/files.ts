@@ -94,5 +94,17 @@ export async function compareSkillFolder(root: string, listing: FileListing): Pr
 async function isFile(file: string, entry: Dirent, expected: { sha256: string; sizeBytes: number }): Promise<boolean> {
   // The size first: what an agent has made of the file may be larger than memory.
   if (!entry.isFile() || (await lstat(file)).size !== expected.sizeBytes) return false;
-  return sha256Of(await readFile(file)) === expected.sha256;
+  const content = await readFile(file).catch(() => null);
+  return content !== null && sha256Of(content) === expected.sha256;
+}
+
+/** What is at `path`, without following a link. */
+export async function kindOf(path: string): Promise<"directory" | "other" | "absent"> {
+  try {
+    return (await lstat(path)).isDirectory() ? "directory" : "other";
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR"))
+      return "absent";
+    throw error;
+  }
 }

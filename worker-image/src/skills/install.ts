@@ -27,7 +27,8 @@ export type InstalledSkill = {
 export type Installation = { skills: InstalledSkill[]; leftOut: { skill: string; why: string }[] };
 
 type Place = {
-  workspaceDirectory: string;
+  /** The conversation's folder. */
+  root: string;
   /** Ends the runtime, because skills are about to change under it. */
   stopRuntime: () => Promise<void>;
   signal: AbortSignal;
@@ -80,14 +81,14 @@ export class SkillInstaller {
     environment: Readonly<Record<string, string>>,
     place: Place,
   ): Promise<Installation> {
-    const { workspaceDirectory, stopRuntime, signal, logger } = place;
+    const { root, stopRuntime, signal, logger } = place;
     const deployed = await this.deployed(bundle, signal);
     const taken = new Set(deployed.map(({ dirName }) => dirName));
     // Who deploys a skill of the same name replaces the one of the image.
     const candidates = [...deployed, ...(await this.baked).filter(({ dirName }) => !taken.has(dirName))];
     const { wanted, installation } = await select(candidates, thisHost(environment));
     const cleaning = await arrangeSkills(wanted, {
-      workspaceDirectory,
+      root,
       temporaryDirectory: this.temporaryDirectory,
       beforeChanging: stopRuntime,
     });
