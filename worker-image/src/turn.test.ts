@@ -166,6 +166,20 @@ describe.concurrent("lost requests and answers", () => {
     expect(second).toMatchObject({ status: "done", attempts: 1 });
   });
 
+  it("(none at all) of an agent that was deleted end its message with one sentence", async ({ onTestFinished }) => {
+    const { backend, start } = await testSystem(onTestFinished);
+    const { connection } = await start();
+    const gone = agentFactoryError("agent_not_found", 'Agent "a" was removed while its message was running.');
+    connection.fault = ({ name }) => (name === "workerHydrationBundle" ? gone : undefined);
+    const message = await untilOver(backend.enqueue("c", "hello"));
+    expect(message).toMatchObject({
+      status: "failed",
+      attempts: 1,
+      errorKind: "agent_removed",
+      error: gone.data.message,
+    });
+  });
+
   it("of a failure report do not fail the message twice", async ({ onTestFinished }) => {
     const { backend, start } = await testSystem(onTestFinished);
     const { connection } = await start();
