@@ -49,8 +49,13 @@ const append = (lists: Map<string, string[]>, key: string, value: string): void 
   lists.set(key, list);
 };
 
+function textOf(value: JSONValue | undefined): string {
+  if (typeof value !== "string") throw new Error(`That is no text: ${JSON.stringify(value)}`);
+  return value;
+}
+
 async function enqueue(conversationId: string): Promise<void> {
-  append(accepted, conversationId, String((await world.enqueue(conversationId)).value));
+  append(accepted, conversationId, textOf((await world.enqueue(conversationId)).value));
 }
 
 /** Works until there is nothing to claim, or until it dies in the turn with that number. @returns the turns it had */
@@ -113,7 +118,8 @@ describe(`${CONVERSATIONS} conversations and ${WORKERS} workers, ${KILLED} of wh
 
     const answers = new Map<string, number>();
     for (const { messageId, role } of rows("transcript")) {
-      if (role === "assistant") answers.set(String(messageId), (answers.get(String(messageId)) ?? 0) + 1);
+      const id = textOf(messageId);
+      if (role === "assistant") answers.set(id, (answers.get(id) ?? 0) + 1);
     }
     const messages = rows("messages");
     expect(messages).toHaveLength(CONVERSATIONS + CONVERSATIONS / FOLLOWERS_OF_EVERY);
