@@ -3,6 +3,7 @@
  * fails on a broken promise, `--write` brings the tables and the chart of the docs up to date, `--sweep` tries other settings.
  */
 import { parseArgs } from "node:util";
+import { writeResults, writeSweep } from "./docs-page.js";
 import { brokenPromises } from "./promises.js";
 import { simulate } from "./policies.js";
 import { POLICIES, toRow, type PoolRow } from "./results.js";
@@ -13,6 +14,7 @@ const { values } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
     sweep: { type: "boolean", default: false },
     seed: { type: "string", default: "1" },
   },
@@ -38,10 +40,13 @@ async function measure(): Promise<PoolRow[]> {
 }
 
 if (values.sweep) {
-  print(await sweep(seed, log));
+  const rows = await sweep(seed, log);
+  print(rows);
+  if (values.write) await writeSweep(rows);
 } else {
   const rows = await measure();
   print(rows);
+  if (values.write) await writeResults(rows);
   const broken = brokenPromises(rows);
   for (const sentence of broken) log(`Promise broken: ${sentence}`);
   if (values.check && broken.length > 0) process.exitCode = 1;

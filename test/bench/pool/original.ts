@@ -5,6 +5,7 @@
  * Where its behavior is not known, it is taken to be good: no polling interval, no volumes, no failed calls, creates
  * paced as well as Fly's limits allow, the end of the idle time noticed at once.
  */
+import { TokenBuckets } from "../../../src/component/providers/fly/rates.js";
 import { ProviderError, type MachineSpec } from "../../../src/component/providers/provider.js";
 import { DURATIONS, GUEST, REGION } from "./assumptions.js";
 import { Cloud } from "./cloud.js";
@@ -16,9 +17,8 @@ import { EPOCH_MS, VirtualTime } from "./virtual-time.js";
 const IDLE_MS = 30 * 60_000;
 /** The cron that its documentation recommends beside the reconcile that every message starts. */
 const CRON_MS = 5 * 60_000;
-/** Fly lets three creates through at once and one a second after that. */
-const CREATE_BURST = 3;
-const CREATE_INTERVAL_MS = 1_000;
+/** Before a create that was refused all the same is tried again. */
+const RETRY_MS = 1_000;
 
 type Conversation = {
   waiting: Message[];
@@ -50,7 +50,7 @@ class OriginalPool {
   readonly cloud: Cloud;
   readonly waits: number[] = [];
   private readonly conversations = new Map<string, Conversation>();
-  private nextCreateAt = 0;
+  private readonly buckets = new TokenBuckets();
 
   constructor(
     private readonly time: VirtualTime,
@@ -82,19 +82,16 @@ class OriginalPool {
 
   private async create(name: string, conversation: Conversation): Promise<void> {
     conversation.state = "coming";
-    const { now } = this.time;
-    const earliest = now - (CREATE_BURST - 1) * CREATE_INTERVAL_MS;
-    this.nextCreateAt = Math.max(this.nextCreateAt, earliest) + CREATE_INTERVAL_MS;
     // The reconcile that comes to this has listed before.
     const listed = this.draws.ms(DURATIONS.call);
-    await this.time.pause(listed + Math.max(0, this.nextCreateAt - CREATE_INTERVAL_MS - now));
+    await this.time.pause(listed + this.buckets.take("create", "app", this.time.now));
     for (;;) {
       try {
         conversation.machineId = (await this.cloud.createMachine(specOf(name))).machineId;
         return;
       } catch (error) {
         ignoreRefusal(error);
-        await this.time.pause(CREATE_INTERVAL_MS);
+        await this.time.pause(RETRY_MS);
       }
     }
   }

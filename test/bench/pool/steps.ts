@@ -2,6 +2,7 @@
 import { machineSpec } from "../../../src/component/pool/machines.js";
 import { resumeMachine, suspendMachine } from "../../../src/component/pool/power.js";
 import { createMachine, destroyMachine } from "../../../src/component/pool/steps.js";
+import { TokenBuckets } from "../../../src/component/providers/fly/rates.js";
 import type { MachineState } from "../../../src/component/providers/provider.js";
 import { REGION } from "./assumptions.js";
 import type { Row } from "./fleet.js";
@@ -10,8 +11,6 @@ import type { Parts } from "./reconciler.js";
 /** As in the product: see `src/component/pool/takeSteps.ts`. */
 const STEPS_BUDGET_MS = 45_000;
 const CONCURRENT_STEPS = 8;
-const CREATE_BURST = 3;
-const CREATE_INTERVAL_MS = 1_000;
 
 export type Step =
   | { kind: "create"; row: Row }
@@ -24,15 +23,13 @@ const CONFIG = { kind: "fly" as const, appName: "bench", image: "worker", region
 /** Side by side, each on its own. */
 export async function takeSteps(parts: Parts, steps: Step[]): Promise<void> {
   const { time } = parts;
-  const startedAt = time.now;
-  const deadline = startedAt + STEPS_BUDGET_MS;
-  const creates = steps.filter(({ kind }) => kind === "create");
+  const deadline = time.now + STEPS_BUDGET_MS;
+  // Each run has a client of its own, and with it buckets that are full. Only creates are of one and the same bucket.
+  const buckets = new TokenBuckets();
   const queue = [...steps];
   const worker = async () => {
     for (let step = queue.shift(); step !== undefined; step = queue.shift()) {
-      const turn = Math.max(0, creates.indexOf(step) - CREATE_BURST + 1);
-      const early = startedAt + turn * CREATE_INTERVAL_MS - time.now;
-      if (early > 0) await time.pause(early);
+      if (step.kind === "create") await time.pause(buckets.take("create", CONFIG.appName, time.now));
       await takeStep(parts, step, deadline);
     }
   };
