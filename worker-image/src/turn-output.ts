@@ -2,6 +2,7 @@
 import type { Usage } from "../../src/shared/payload.js";
 import type { DeltaStream } from "./delta-stream.js";
 import type { Runtime, RuntimeFailure, TurnInput } from "./runtimes/runtime.js";
+import { diskProblem } from "./disk-failure.js";
 import { errorMessage, type Logger } from "./logger.js";
 import { settledWithin } from "./timing.js";
 
@@ -35,6 +36,8 @@ async function consume(runtime: Runtime, input: TurnInput, deltas: DeltaStream, 
     }
   } catch (error) {
     logger.error({ error }, "The runtime threw instead of reporting a failure.");
+    const disk = diskProblem(error);
+    if (disk !== null) return { failure: { kind: "disk_full", message: disk }, usage };
     return { failure: broken("The agent runtime broke down during the turn."), usage };
   }
   return { failure: broken("The agent runtime ended the turn without a result."), usage };

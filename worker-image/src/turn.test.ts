@@ -325,14 +325,20 @@ describe.concurrent("a disk that fails", () => {
     "that is full is told as such, and leaves no half turn",
     async ({ onTestFinished }) => {
       const { backend, start } = await testSystem(onTestFinished);
-      await start();
-      await untilOver(backend.enqueue("c", "remember one"));
-      // A hook fills the disk where the runtime writes: every byte to this device is one too many.
-      backend.profile = { hooks: { beforeTurn: ["ln -sf /dev/full notes.md"], afterTurn: [] } };
-      const failed = await untilOver(backend.enqueue("c", "remember two"));
-      expect(failed).toMatchObject({ status: "failed", errorKind: "disk_full" });
-      backend.profile = {};
-      expect((await untilOver(backend.enqueue("c", "list notes"))).reply).toContain("1. one\n");
+      let isFull = true;
+      await start({
+        createRuntime: runtimeWith(async function* ({ workspaceDirectory }) {
+          await writeFile(join(workspaceDirectory, "half"), "x");
+          // Every byte to this device is one too many.
+          if (isFull) await writeFile("/dev/full", "x");
+          yield { type: "text", text: (await readdir(workspaceDirectory)).join() };
+          yield { type: "done" };
+        }),
+      });
+      const failed = await untilOver(backend.enqueue("c", "x"));
+      expect(failed).toMatchObject({ errorKind: "disk_full", error: "The disk of the worker is full." });
+      isFull = false;
+      expect(await untilOver(backend.enqueue("c", "x"))).toMatchObject({ status: "done", reply: "half" });
     },
   );
 });
