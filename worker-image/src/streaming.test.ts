@@ -50,7 +50,10 @@ describe("one worker with twenty conversations", { timeout: 90_000 }, () => {
 
     // Characters of one, two, three and four bytes, of which the last are two code units.
     const text = (conversation: number) =>
-      Array.from({ length: WORDS }, (_, word) => `${["a", "é", "€", "🌊", "👩‍🚀"][word % 5] ?? ""}${conversation}.${word}`).join(" ");
+      Array.from(
+        { length: WORDS },
+        (_, word) => `${["a", "é", "€", "🌊", "👩‍🚀"][word % 5] ?? ""}${conversation}.${word}`,
+      ).join(" ");
     let mostAtOnce = 0;
     const stopWatching = backend.watch(() => (mostAtOnce = Math.max(mostAtOnce, backend.leases.size)));
     const messages = Array.from({ length: CONVERSATIONS }, (_, n) => backend.enqueue(`c${n}`, text(n)));
