@@ -1,18 +1,32 @@
 /** The real gateway looked at closely: what it is told, what it costs, what it survives, and what it never gets to know. */
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { RuntimeNotStarted } from "../../worker-image/src/runtimes/runtime.js";
 import { OPENCLAW_VARIABLES } from "../../worker-image/src/runtimes/openclaw/settings.js";
 import { digestTree } from "../../worker-image/src/snapshots/tree-digest.js";
 import { scanTree } from "../../worker-image/src/snapshots/tree-scan.js";
+import type { ModelRequest } from "../../worker-image/src/testing/model-stub.js";
 import { sleep } from "../../worker-image/src/timing.js";
 import { directRuntime, MODEL_KEY, textOf } from "./direct.js";
 import { findGateway, processesWith } from "./processes.js";
 
+async function writeSkill(workspace: string, folder: string, name: string): Promise<void> {
+  await mkdir(join(workspace, folder, name), { recursive: true });
+  const document = `---\nname: ${name}\ndescription: Knows the ${name}.\n---\n\nLook at the ${name}.\n`;
+  await writeFile(join(workspace, folder, name, "SKILL.md"), document);
+}
+
+/** Which of the tests' skills the model is told of. */
+function offeredSkills(request: ModelRequest | undefined): string[] {
+  const told = request?.messages.map(({ content }) => content).join("\n") ?? "";
+  return [...new Set(Array.from(told.matchAll(/Knows the (\w+)\./g), ([, name]) => name ?? ""))];
+}
+
 describe("a gateway", () => {
   it("answers with tools, tokens and costs, knows no key, and gets over a refusal and its own death", async () => {
     const { runtime, root, context, stub, log, start, turn } = await directRuntime();
+    await writeSkill(context.workspaceDirectory, "skills", "lighthouse");
     await start();
 
     const written = await turn("remember that the cat is called Minou");
@@ -28,11 +42,18 @@ describe("a gateway", () => {
     expect(usage?.costUsd).toBeCloseTo(0.002 + 0.0004, 9);
     expect(new Set(stub.requests.map(({ authorization }) => authorization))).toEqual(new Set([`Bearer ${MODEL_KEY}`]));
 
+    expect(offeredSkills(stub.requests[0])).toEqual(["lighthouse"]);
+
     // The agent's own variables reach its shell; the model's key does not, nor is it anywhere else.
+    await writeSkill(context.workspaceDirectory, "newer", "harbor");
+    await rm(join(context.workspaceDirectory, "skills"), { recursive: true });
+    await rename(join(context.workspaceDirectory, "newer"), join(context.workspaceDirectory, "skills"));
     const printed = textOf(await turn("run echo $PLAIN_VARIABLE; printenv OPENAI_API_KEY || echo no key"));
     expect(printed).toContain("of-the-agent");
     expect(printed).toContain("no key");
     expect(await processesWith(MODEL_KEY)).toEqual([]);
+    // Skills that were replaced between two turns are those of the next one.
+    expect(offeredSkills(stub.requests.at(-1))).toEqual(["harbor"]);
 
     // A refused key is said at once and held against nobody: the next turn asks again.
     const refused = await turn("refuse 401");

@@ -13,7 +13,6 @@ export const vFrame = z.discriminatedUnion("type", [
     error: z.looseObject({ code: z.string(), message: z.string() }).optional(),
   }),
 ]);
-export type Frame = z.infer<typeof vFrame>;
 
 /** What the gateway is told about its client. With this id and mode no pairing is asked for on loopback. */
 export function connectParameters(token: string) {
