@@ -108,7 +108,7 @@ export function settle(
     const isAtRest =
       input.waiting.length === 0 &&
       input.workers.every(({ status }) => status === "active" || status === "suspended") &&
-      !input.workers.some((worker) => isSilent(worker, input.now));
+      !input.workers.some((worker) => worker.load > 0 || isSilent(worker, input.now));
     if (actions.length === 0 && isAtRest) {
       return { input, rounds, served };
     }

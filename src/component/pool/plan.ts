@@ -18,16 +18,18 @@ export const LOOK_AGAIN_MS = 10_000;
 
 export function plan(input: PlanInput): PlanAction[] {
   const { repairs, usable, ...places } = consider(input);
+  const forgotten = workersOf(repairs.filter(({ kind }) => kind === "forget"));
+  const left = { ...input, workers: input.workers.filter(({ workerId }) => !forgotten.has(workerId)) };
   const demand = assignDemand(usable, input);
   const evicted = evictions(demand, usable, places, input);
   // While others wait for a place, places are what it is about: who is idle makes way for them first.
-  const isContended = evicted.length > 0 || demand.uncovered > places.room;
-  const replaced = isContended ? [] : replacements(usable.filter(isAvailable), demand.wanted, places.room, input);
+  const isContended = places.surplus > 0 || demand.uncovered > places.room;
+  const replaced = isContended ? [] : replacements(usable.filter(isAvailable), demand.wanted, places.room, left);
   const going = workersOf([...evicted, ...replaced]);
   const woken = resumes(demand, usable, going, input);
   const wokenIds = workersOf(woken);
   const up = usable.filter((worker) => isAvailable(worker) || wokenIds.has(worker.workerId));
-  const spawned = spawns(demand, up, places.room, input);
+  const spawned = spawns(demand, up, places.room, left);
   const rested = rests(demand, usable, going, woken.length + spawned.length, input);
   // Whoever is wanted, or must go, is not frozen first.
   const isOverruled = (action: PlanAction) =>
