@@ -119,7 +119,7 @@ export class Turn {
     if ((bundle.payload.attachments ?? []).length > 0) await conversation.workspace.markDirty();
     const input = await turnInputFrom(this.claim, bundle, { paths, skills, signal, logger });
     this.throwIfEnded();
-    const runtime = await conversation.startedRuntime(startInputFrom(bundle)).catch((error: unknown) => {
+    const runtime = await conversation.startedRuntime(startInputFrom(bundle), signal).catch((error: unknown) => {
       const kind = error instanceof RuntimeNotStarted ? error.kind : "runtime_crashed";
       throw new TurnFailed(`The agent runtime could not be started: ${errorMessage(error)}`, kind);
     });

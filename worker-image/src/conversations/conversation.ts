@@ -3,7 +3,7 @@ import { mkdir, rm } from "node:fs/promises";
 import type { Logger } from "../logger.js";
 import type { Runtime, RuntimeContext, StartInput } from "../runtimes/runtime.js";
 import { withoutSkills } from "../skills/directory.js";
-import { settledWithin, withTimeout } from "../timing.js";
+import { settledWithin, untilAborted, withTimeout } from "../timing.js";
 import { conversationPaths, type ConversationPaths } from "../workspaces/paths.js";
 import { Workspace } from "../workspaces/workspace.js";
 
@@ -63,15 +63,22 @@ export class Conversation {
     }
   }
 
-  /** The runtime, ready for a turn of this agent; one that is no longer healthy is started anew. */
-  async startedRuntime(input: StartInput): Promise<Runtime> {
+  /**
+   * The runtime, ready for a turn of this agent; one that is no longer healthy is started anew.
+   *
+   * @param signal ends the start, which may take long, together with the turn
+   */
+  async startedRuntime(input: StartInput, signal: AbortSignal): Promise<Runtime> {
     if (this.isStarted && !(await this.runtime.health()).isHealthy) await this.stopRuntime();
     if (!this.isStarted) await mkdir(this.paths.temporary, { recursive: true, mode: 0o700 });
     // Set first: what has been started half must be stopped too.
     this.isStarted = true;
     const late = () => new Error(`The agent runtime was not ready within ${START_TIMEOUT_MS / 1_000} seconds.`);
+    const starting = this.runtime.start(input);
+    starting.catch(() => {});
     try {
-      await withTimeout(this.runtime.start(input), START_TIMEOUT_MS, late);
+      await withTimeout(Promise.race([starting, untilAborted(signal)]), START_TIMEOUT_MS, late);
+      signal.throwIfAborted();
     } catch (error) {
       await this.stopRuntime();
       throw error;

@@ -82,11 +82,13 @@ export class GatewayProcess {
     return this.exit;
   }
 
-  async isReady(): Promise<boolean> {
+  /** @param signal ends the look early */
+  async isReady(signal?: AbortSignal): Promise<boolean> {
     if (!this.isAlive) return false;
+    const late = AbortSignal.timeout(READY_TIMEOUT_MS);
     try {
       const answer = await fetch(`http://127.0.0.1:${this.command.address.port}/readyz`, {
-        signal: AbortSignal.timeout(READY_TIMEOUT_MS),
+        signal: signal === undefined ? late : AbortSignal.any([late, signal]),
       });
       await answer.body?.cancel();
       return answer.ok;
@@ -97,7 +99,7 @@ export class GatewayProcess {
 
   /** @throws RuntimeNotStarted when it ends before it is ready, or `signal` is aborted */
   async untilReady(signal: AbortSignal): Promise<void> {
-    while (!(await this.isReady())) {
+    while (!(await this.isReady(signal))) {
       if (signal.aborted) throw new RuntimeNotStarted("OpenClaw was not ready in time.", "timeout");
       if (this.exit !== null) throw notStarted(this.exit, this.printed);
       await Promise.race([sleep(READY_POLL_MS, signal), this.exited]);

@@ -45,6 +45,7 @@ class OpenClawRuntime implements Runtime {
   private gateway: Gateway | null = null;
   private run: Run | null = null;
   private starting = new AbortController();
+  private booting: Promise<void> | null = null;
 
   constructor(
     private readonly context: RuntimeContext,
@@ -54,21 +55,9 @@ class OpenClawRuntime implements Runtime {
   async start(input: StartInput): Promise<void> {
     if (this.gateway?.isAlive === true && this.gateway.identity === gatewayIdentity(input)) return;
     await this.stop();
-    const starting = new AbortController();
-    this.starting = starting;
-    const gateway = await Gateway.start({
-      settings: this.settings,
-      context: this.context,
-      input,
-      onEvent: (event, payload) => this.run?.onEvent(event, payload),
-      signal: AbortSignal.any([starting.signal, AbortSignal.timeout(START_TIMEOUT_MS)]),
-    });
-    // Whoever stopped the runtime meanwhile had no gateway yet that it could have stopped.
-    if (starting.signal.aborted) {
-      await gateway.stop({ now: true });
-      throw new RuntimeNotStarted("OpenClaw was stopped while it started.", "runtime_crashed");
-    }
-    this.gateway = gateway;
+    this.starting = new AbortController();
+    this.booting = this.boot(input, this.starting.signal);
+    await this.booting;
   }
 
   async health(): Promise<{ isHealthy: boolean; detail?: string }> {
@@ -116,6 +105,8 @@ class OpenClawRuntime implements Runtime {
 
   async stop(): Promise<void> {
     this.starting.abort();
+    // Its error is told to whoever waits for the start.
+    await this.booting?.catch(() => {});
     const { gateway, run } = this;
     this.gateway = null;
     run?.end(STOPPED);
@@ -125,6 +116,21 @@ class OpenClawRuntime implements Runtime {
 
   snapshotExcludes(): Excludes {
     return EXCLUDES;
+  }
+
+  private async boot(input: StartInput, stopped: AbortSignal): Promise<void> {
+    const gateway = await Gateway.start({
+      settings: this.settings,
+      context: this.context,
+      input,
+      onEvent: (event, payload) => this.run?.onEvent(event, payload),
+      signal: AbortSignal.any([stopped, AbortSignal.timeout(START_TIMEOUT_MS)]),
+    });
+    if (stopped.aborted) {
+      await gateway.stop({ now: true });
+      throw new RuntimeNotStarted("OpenClaw was stopped while it started.", "runtime_crashed");
+    }
+    this.gateway = gateway;
   }
 
   private async endGateway(gateway: Gateway, why: unknown): Promise<void> {

@@ -1,0 +1,63 @@
+/** A conversation and its runtime: started once, started again when it is not well, and not waited for longer than its turn. */
+import { describe, expect, it } from "vitest";
+import { createLogger, SecretFilter } from "../logger.js";
+import type { Runtime, RuntimeContext } from "../runtimes/runtime.js";
+import { temporaryDirectory } from "../testing/temporary.js";
+import { quickEcho } from "../testing/test-worker.js";
+import { turnInput } from "../testing/turn-input.js";
+import { Conversation } from "./conversation.js";
+
+async function setting(start: (stopped: Promise<void>) => Promise<void>) {
+  const calls: string[] = [];
+  const state = { isHealthy: true };
+  let stop = () => {};
+  const stopped = new Promise<void>((resolve) => (stop = resolve));
+  const create = (context: RuntimeContext): Runtime => {
+    const echo = quickEcho(context);
+    return {
+      capabilities: echo.capabilities,
+      start: async () => {
+        calls.push("start");
+        await start(stopped);
+      },
+      health: async () => state,
+      runTurn: (input) => echo.runTurn(input),
+      abort: (turnId) => echo.abort(turnId),
+      quiesce: () => echo.quiesce(),
+      stop: async () => {
+        calls.push("stop");
+        stop();
+      },
+      snapshotExcludes: () => echo.snapshotExcludes(),
+    };
+  };
+  const logger = createLogger("silent", new SecretFilter());
+  return { conversation: new Conversation("c", await temporaryDirectory(), create, logger), calls, state };
+}
+
+const never = new AbortController().signal;
+const input = turnInput({ message: "" });
+
+describe("a conversation's runtime", () => {
+  it("is asked to be ready before each turn, and stopped first when it is not well", async () => {
+    const { conversation, calls, state } = await setting(async () => {});
+    await conversation.startedRuntime(input, never);
+    await conversation.startedRuntime(input, never);
+    expect(calls).toEqual(["start", "start"]);
+    state.isHealthy = false;
+    await conversation.startedRuntime(input, never);
+    expect(calls).toEqual(["start", "start", "stop", "start"]);
+    expect(conversation.isWarm).toBe(true);
+  });
+
+  it("that starts slowly is stopped when its turn ends, and nobody waits for it", async () => {
+    const { conversation, calls } = await setting((stopped) => stopped);
+    const turn = new AbortController();
+    const starting = conversation.startedRuntime(input, turn.signal);
+    setTimeout(() => turn.abort(), 20);
+    await expect(starting).rejects.toThrow();
+    expect(calls).toEqual(["start", "stop"]);
+    expect(conversation.isWarm).toBe(false);
+    await expect(conversation.startedRuntime(input, turn.signal)).rejects.toThrow();
+  });
+});
