@@ -56,16 +56,17 @@ export async function saveAgent(ctx: MutationCtx, profile: Profile): Promise<str
   requireRuntimeProfile(profile);
   const existing = await findAgent(ctx, profile.agentKey);
   const row = { ...profile, poolKey: existing?.poolKey ?? DEFAULT_POOL_KEY, updatedAt: Date.now() };
-  if (existing === null) return await ctx.db.insert("agents", row);
-  await ctx.db.replace("agents", existing._id, row);
+  const agentId = existing?._id ?? (await ctx.db.insert("agents", row));
+  if (existing !== null) await ctx.db.replace("agents", existing._id, row);
   const { agentKey, poolKey } = row;
-  const isBack = profile.enabled && !existing.enabled;
+  // One that is new may have been here before: what was put aside for it then waits for it still.
+  const isBack = profile.enabled && existing?.enabled !== true;
   if (isBack) await ctx.scheduler.runAfter(0, internal.queue.internal.resumeAgent, { agentKey });
-  if (haveCapsChanged(existing.queuePolicy, profile.queuePolicy)) {
+  if (existing !== null && haveCapsChanged(existing.queuePolicy, profile.queuePolicy)) {
     const fromTheStart = { poolKey, agentKey, afterRank: Number.MIN_SAFE_INTEGER };
     await ctx.scheduler.runAfter(0, internal.queue.internal.admitMore, fromTheStart);
   }
-  return existing._id;
+  return agentId;
 }
 
 function requireBridgeConfig(config: Profile["bridgeConfig"]): void {

@@ -145,8 +145,24 @@ describe("messages of an agent that was disabled after they were accepted", () =
 describe("configuring an agent", () => {
   useFakeClock();
 
+  it("takes up again what was put aside for one that was removed and is there again", async () => {
+    const t = await startWithAgent();
+    const worker = await startWorker(t);
+    const messageId = await enqueue(t, "c");
+    await configureAgent(t, "a", false);
+    expect(await worker.claim()).toBeNull();
+    await inComponent(t, async (ctx) => {
+      const agent = await ctx.db.query("agents").first();
+      if (agent !== null) await ctx.db.delete("agents", agent._id);
+    });
+    await configureAgent(t, "a");
+    await runScheduled(t);
+    expect(await worker.mustClaim()).toMatchObject({ messageId });
+  });
+
   it("wakes nobody unless it was disabled before and is enabled now", async () => {
     const t = await startWithAgent();
+    await runScheduled(t);
     const resumes = async () => (await scheduledFunctions(t)).filter(({ name }) => name.endsWith("resumeAgent")).length;
     await configureAgent(t, "a");
     await configureAgent(t, "a", false);
