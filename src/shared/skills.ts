@@ -31,7 +31,6 @@ export const vSkillEntry = v.object({
   /** Of the whole bundle: see `bundleDigestText`. */
   sha256: v.string(),
 });
-export type SkillEntry = Infer<typeof vSkillEntry>;
 
 export const vManifestSkill = vSkillEntry.extend({
   skillDirName: v.string(),

@@ -52,8 +52,11 @@ describe("a window", () => {
         expect(tokensOf(window)).toBeLessThanOrEqual(budget);
         expect(window.at(-1)?.role).toBe(entries.at(-1)?.role);
         if (window.length > 1) expect(entries.slice(-window.length)).toEqual(window);
-        for (const { content } of window) expect(content).not.toContain("\ufffd\ufffd\ufffd");
+        // What a cut character would be decoded to, unless it had been said.
+        const isNew = !entries.some(({ content }) => content.includes("\ufffd"));
+        if (isNew) for (const { content } of window) expect(content).not.toContain("\ufffd");
       }),
+      { numRuns: 40 },
     );
   });
 });
