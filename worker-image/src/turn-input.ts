@@ -8,7 +8,10 @@ import type { StartInput, TurnInput, TurnSkill } from "./runtimes/runtime.js";
 import { conversationKey, type ConversationPaths } from "./workspaces/paths.js";
 
 /** What the agent's programs see: its own variables, and those of its bridge unless it has set them itself. */
-export function environmentFrom({ environment, bridgeRuntimeConfig }: HydrationBundle): Record<string, string> {
+export function environmentFrom({
+  environment,
+  bridgeRuntimeConfig,
+}: Pick<HydrationBundle, "environment" | "bridgeRuntimeConfig">): Record<string, string> {
   return { ...bridgeEnvironment(bridgeRuntimeConfig), ...environment };
 }
 
