@@ -15,7 +15,7 @@ const CONVERSATIONS = 4;
 const MESSAGES = 3;
 /** Printed with a failure; the same seed draws the same faults, though real processes never race twice in the same way. */
 const SEED = Number(process.env["FAULTS_SEED"] ?? 7);
-const CHANGES = ["machine_create", "machine_destroy", "machine_stop"] as const;
+const CHANGES = ["machine_create", "machine_destroy", "machine_stop", "machine_suspend", "machine_start"] as const;
 const LOOKS = ["machine_list", "machine_get"] as const;
 const always = { times: Infinity };
 
@@ -34,6 +34,8 @@ const FAULTS: FaultRule[] = [
     probability: 0.1,
     ...always,
   },
+  { kind: "capacity", error: "could_not_reserve", match: { action: "machine_start" }, probability: 0.1, ...always },
+  { kind: "cold_resume", match: { action: "machine_suspend" }, probability: 0.2, ...always },
   { kind: "stale", ageMs: 2_000, match: { action: LOOKS }, probability: 0.15, ...always },
   { kind: "unknown_state", state: "hibernating", match: { action: LOOKS }, probability: 0.05, ...always },
   { kind: "launch_failed", match: { action: "machine_create" }, times: 2, probability: 0.2 },
@@ -47,6 +49,8 @@ beforeAll(async () => {
     policy: {
       maxWorkers: MAX_WORKERS,
       leaseDurationMs: 5_000,
+      // Workers sleep between the messages, and are woken, cold booted or replaced for the next one.
+      suspendAfterMs: 3_000,
       idleTimeoutMs: 5_000,
       bootDeadlineMs: 15_000,
       drainDeadlineMs: 10_000,

@@ -1,6 +1,7 @@
 /** The pool's own client and steps against the Fly emulator: real names, real states, real refusals, real processes. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startFlyEmulator, type FlyEmulator } from "../../dev/fly-emulator/index.js";
+import { resumeMachine, suspendMachine } from "../../src/component/pool/power.js";
 import { createMachine, destroyMachine } from "../../src/component/pool/steps.js";
 import { flyProvider } from "../../src/component/providers/fly/client.js";
 import type { MachineSpec, ObservedMachine, Provider } from "../../src/component/providers/provider.js";
@@ -103,6 +104,37 @@ describe("a machine's life, through the client", () => {
     const { machineId } = await running("w1");
     emulator.faults.add({ match: { machineId }, kind: "host_unreachable", times: Infinity });
     expect(await provider.getMachine(machineId)).toMatchObject({ metadata: { pool: "p", worker: "w1" } });
+  });
+});
+
+describe("a machine that sleeps", () => {
+  it("is frozen where it stands, and goes on as the same process", async () => {
+    const { machineId } = await running("w1");
+    const processId = emulator.machine(machineId)?.processId;
+    expect(await suspendMachine(provider, machineId)).toBe(true);
+    await until("it is frozen", async () => (await provider.getMachine(machineId))?.state === "suspended");
+    expect(await resumeMachine(provider, machineId, soon())).toEqual({ kind: "started" });
+    await until("it runs", async () => (await provider.getMachine(machineId))?.state === "running");
+    expect(emulator.machine(machineId)?.processId).toBe(processId);
+  });
+
+  it("is started although it was only just being frozen, and although the answer was lost", async () => {
+    const { machineId } = await running("w1");
+    await suspendMachine(provider, machineId);
+    emulator.faults.add({ match: { action: "machine_start" }, kind: "fail_after_commit", answer: "drop" });
+    expect(await resumeMachine(provider, machineId, soon())).toEqual({ kind: "started" });
+    await until("it runs", async () => (await provider.getMachine(machineId))?.state === "running");
+  });
+
+  it("cannot come back to a host that is full, nor from having been destroyed", async () => {
+    const { machineId } = await running("w1");
+    await suspendMachine(provider, machineId);
+    await until("it is frozen", async () => (await provider.getMachine(machineId))?.state === "suspended");
+    emulator.faults.add({ match: { action: "machine_start" }, kind: "capacity", error: "could_not_reserve" });
+    expect(await resumeMachine(provider, machineId, soon())).toMatchObject({ kind: "refused" });
+    await provider.destroyMachine(machineId);
+    await until("it is forgotten", () => emulator.machine(machineId) === undefined);
+    expect(await resumeMachine(provider, machineId, soon())).toEqual({ kind: "gone" });
   });
 });
 

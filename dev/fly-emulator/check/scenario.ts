@@ -1,5 +1,6 @@
 /** Uses every endpoint of the emulator, and everything of the product's own client, so that both get recorded. */
 import { flyProvider } from "../../../src/component/providers/fly/client.js";
+import type { MachineState, Provider } from "../../../src/component/providers/provider.js";
 import { type FlyEmulator } from "../index.js";
 import { isJsonObject, parseJson, type JsonObject, type JsonValue } from "../model/json.js";
 
@@ -150,7 +151,11 @@ async function useProductClient(emulator: FlyEmulator): Promise<void> {
   if (listed.length !== 1) throw new Error(`The product's client lists ${listed.length} machines instead of 1.`);
   if ((await provider.getMachine(machine.machineId)) === null)
     throw new Error("The product's client finds no machine.");
-  await untilRunning(provider, machine.machineId);
+  await until(provider, machine.machineId, "running");
+  await provider.suspendMachine(machine.machineId);
+  await until(provider, machine.machineId, "suspended");
+  await provider.startMachine(machine.machineId);
+  await until(provider, machine.machineId, "running");
   await provider.stopMachine(machine.machineId, { timeoutSeconds: 10 });
   if (!(await provider.waitUntilStopped(machine.machineId, 20))) throw new Error("The machine did not stop.");
   await provider.destroyMachine(machine.machineId);
@@ -158,12 +163,12 @@ async function useProductClient(emulator: FlyEmulator): Promise<void> {
   if (volume !== undefined) await provider.deleteVolume(volume.volumeId);
 }
 
-async function untilRunning(provider: ReturnType<typeof flyProvider>, machineId: string): Promise<void> {
+async function until(provider: Provider, machineId: string, state: MachineState): Promise<void> {
   for (let attempt = 0; attempt < 200; attempt++) {
-    if ((await provider.getMachine(machineId))?.state === "running") return;
+    if ((await provider.getMachine(machineId))?.state === state) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error("The machine did not start within 10 s.");
+  throw new Error(`The machine did not become ${state} in 200 looks.`);
 }
 
 type Step = [method: string, path: string, body?: JsonValue | undefined, headers?: Record<string, string>];

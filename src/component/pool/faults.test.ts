@@ -20,7 +20,7 @@ import {
 const SECOND = 1_000;
 const MINUTE = 60_000;
 const STEP_MS = 8 * SECOND;
-const STEPS = 24;
+const STEPS = 16;
 /** A reproduced failure: `POOL_SEED=17 npx vitest run src/component/pool/faults.test.ts`. */
 const ONLY = process.env["POOL_SEED"];
 /** All of them where nobody waits for it. */
