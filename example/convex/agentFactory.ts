@@ -69,6 +69,8 @@ export const {
   workerHydrationBundle,
   workerGlobalSkillsManifest,
   workerAppendTurnDelta,
+  workerGenerateMediaUploadUrl,
+  workerAddReplyFile,
   workerComplete,
   workerFail,
   workerRelease,

@@ -43,6 +43,16 @@ export function workerApi({ lib }: ComponentApi) {
       returns: protocol.workerGlobalSkillsManifest.returns,
       handler: async (ctx, args) => await ctx.runQuery(lib.getWorkerGlobalSkillsManifest, args),
     }),
+    workerGenerateMediaUploadUrl: mutationGeneric({
+      args: protocol.workerGenerateMediaUploadUrl.args,
+      returns: protocol.workerGenerateMediaUploadUrl.returns,
+      handler: async (ctx, args) => await ctx.runMutation(lib.generateMediaUploadUrl, args),
+    }),
+    workerAddReplyFile: mutationGeneric({
+      args: protocol.workerAddReplyFile.args,
+      returns: protocol.workerAddReplyFile.returns,
+      handler: async (ctx, args) => await ctx.runMutation(lib.addTurnFile, args),
+    }),
     workerAppendTurnDelta: mutationGeneric({
       args: protocol.workerAppendTurnDelta.args,
       returns: protocol.workerAppendTurnDelta.returns,

@@ -46,6 +46,7 @@ export { runRetention } from "./retention/public.js";
 export { importSecret, secretStatus } from "./secrets/public.js";
 export { deleteGlobalSkill, deployGlobalSkill, listGlobalSkills, setGlobalSkillStatus } from "./skills/public.js";
 export {
+  addTurnFile,
   appendConversationMessages,
   appendTurnDelta,
   claim,
@@ -55,6 +56,7 @@ export {
   fail,
   failDataSnapshotUpload,
   finalizeDataSnapshotUpload,
+  generateMediaUploadUrl,
   getHydrationBundle,
   getLatestDataSnapshotForRestore,
   getWorkerControlState,

@@ -60,7 +60,22 @@ export const vTranscriptRole = v.union(
   v.literal("assistant"),
   v.literal("tool"),
 );
-export const vTranscriptEntry = v.object({ role: vTranscriptRole, content: v.string(), at: v.number() });
+/** A file that an agent handed over with its answer. */
+export const vHandedFile = v.object({
+  fileName: v.string(),
+  mimeType: v.union(v.string(), v.null()),
+  sizeBytes: v.number(),
+  /** `null` in what a worker reads, and when the file is no longer stored. */
+  downloadUrl: v.union(v.string(), v.null()),
+});
+export type HandedFile = Infer<typeof vHandedFile>;
+
+export const vTranscriptEntry = v.object({
+  role: vTranscriptRole,
+  content: v.string(),
+  at: v.number(),
+  file: v.optional(vHandedFile),
+});
 export type TranscriptEntry = Infer<typeof vTranscriptEntry>;
 
 export const vToolCall = v.object({

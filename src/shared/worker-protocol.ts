@@ -16,6 +16,9 @@ import { vPayload, vToolCall, vTranscriptEntry, vUsage } from "./payload.js";
 export const MAX_DELTA_CHARACTERS = 16 * 1024;
 /** A reply is one transcript row; with its metadata it stays far below a document's 1 MiB. */
 export const MAX_REPLY_CHARACTERS = 128 * 1024;
+/** Files one turn hands over: an album, not an archive; each as large as chat services send. */
+export const MAX_REPLY_FILES = 10;
+export const MAX_REPLY_FILE_BYTES = 20 * 1024 * 1024;
 /** A snapshot is one stored file; Convex accepts an upload for 2 minutes, which bounds what a worker can send. */
 export const MAX_SNAPSHOT_BYTES = 512 * 1024 * 1024;
 
@@ -190,6 +193,23 @@ export const WORKER_PROTOCOL = {
   workerAppendConversationMessages: mutation(
     { ...claimed, messages: v.array(v.object({ role: vTranscriptEntry.fields.role, content: v.string() })) },
     v.object({ updated: v.boolean(), messageCount: v.number() }),
+  ),
+  /** Where to send a file that the agent hands over; `workerAddReplyFile` makes it a part of the turn. */
+  workerGenerateMediaUploadUrl: mutation({ ...claimed }, v.object({ uploadUrl: v.string() })),
+  /**
+   * Adds an uploaded file to the running turn; it is seen, and can be downloaded, once the turn has completed. `false`: it
+   * had been added before. Size and SHA-256 (hex) are held against the stored file.
+   */
+  workerAddReplyFile: mutation(
+    {
+      ...claimed,
+      storageId: v.string(),
+      fileName: v.string(),
+      mimeType: v.optional(v.string()),
+      sizeBytes: v.number(),
+      sha256: v.string(),
+    },
+    v.boolean(),
   ),
   workerControlState: query({ ...credentials }, v.object({ shouldStop: v.boolean() })),
   /**

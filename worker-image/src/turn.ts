@@ -1,5 +1,6 @@
 /** One claimed message from claim to end: hydrate, restore, run, stream, save, complete; nothing of it counts before that. */
 import type { Claim, SnapshotForRestore } from "../../src/shared/worker-protocol.js";
+import { handOverFiles } from "./attachments/hand-over.js";
 import { CallAborted, type CallPolicy, type WorkerSession } from "./backend/session.js";
 import type { Conversation } from "./conversations/conversation.js";
 import type { ConversationPool } from "./conversations/pool.js";
@@ -152,6 +153,10 @@ export class Turn {
         throw new TurnFailed(message, kind === "aborted" ? "runtime_crashed" : kind, retryAfterMs);
       }
       await runHooks("after", hooks.afterTurn, hookContext);
+      this.throwIfEnded();
+      const { workspace: workspaceDirectory } = paths;
+      const left = await handOverFiles({ session, lease: this.lease, workspaceDirectory, policy: this.policy, logger });
+      for (const { name, why } of left) deltas.push(`\n\n[${name} could not be handed over, because ${why}.]`);
       this.throwIfEnded();
       const { treeDigest, snapshotId } = await saveTurn(this.claim, conversation, runtime, deltas, {
         checkpointer: this.needs.checkpointer,

@@ -129,6 +129,7 @@ import type * as workers_hydrate from "../workers/hydrate.js";
 import type * as workers_inbox from "../workers/inbox.js";
 import type * as workers_lifecycle from "../workers/lifecycle.js";
 import type * as workers_public from "../workers/public.js";
+import type * as workers_replyFiles from "../workers/replyFiles.js";
 import type * as workers_retention from "../workers/retention.js";
 import type * as workers_suspension from "../workers/suspension.js";
 import type * as workers_tables from "../workers/tables.js";
@@ -264,6 +265,7 @@ const fullApi: ApiFromModules<{
   "workers/inbox": typeof workers_inbox;
   "workers/lifecycle": typeof workers_lifecycle;
   "workers/public": typeof workers_public;
+  "workers/replyFiles": typeof workers_replyFiles;
   "workers/retention": typeof workers_retention;
   "workers/suspension": typeof workers_suspension;
   "workers/tables": typeof workers_tables;

@@ -152,6 +152,12 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             contextHistory: Array<{
               at: number;
               content: string;
+              file?: {
+                downloadUrl: string | null;
+                fileName: string;
+                mimeType: string | null;
+                sizeBytes: number;
+              };
               role: "system" | "user" | "assistant" | "tool";
             }>;
             conversationId: string;
@@ -579,6 +585,24 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       };
     };
     lib: {
+      addTurnFile: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          fileName: string;
+          generation: number;
+          leaseId: string;
+          messageId: string;
+          mimeType?: string;
+          sha256: string;
+          sizeBytes: number;
+          storageId: string;
+          workerId: string;
+          workerToken: string;
+        },
+        boolean,
+        Name
+      >;
       agentQueueStats: FunctionReference<
         "query",
         "internal",
@@ -992,6 +1016,19 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         }>,
         Name
       >;
+      generateMediaUploadUrl: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          generation: number;
+          leaseId: string;
+          messageId: string;
+          workerId: string;
+          workerToken: string;
+        },
+        { uploadUrl: string },
+        Name
+      >;
       getActiveUserAgent: FunctionReference<
         "query",
         "internal",
@@ -1021,6 +1058,12 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           contextHistory: Array<{
             at: number;
             content: string;
+            file?: {
+              downloadUrl: string | null;
+              fileName: string;
+              mimeType: string | null;
+              sizeBytes: number;
+            };
             role: "system" | "user" | "assistant" | "tool";
           }>;
           conversationId: string;
@@ -1113,6 +1156,12 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             contextHistory: Array<{
               at: number;
               content: string;
+              file?: {
+                downloadUrl: string | null;
+                fileName: string;
+                mimeType: string | null;
+                sizeBytes: number;
+              };
               role: "system" | "user" | "assistant" | "tool";
             }>;
             pendingToolCalls: Array<{
@@ -2450,6 +2499,24 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
     };
     workers: {
       public: {
+        addTurnFile: FunctionReference<
+          "mutation",
+          "internal",
+          {
+            fileName: string;
+            generation: number;
+            leaseId: string;
+            messageId: string;
+            mimeType?: string;
+            sha256: string;
+            sizeBytes: number;
+            storageId: string;
+            workerId: string;
+            workerToken: string;
+          },
+          boolean,
+          Name
+        >;
         appendConversationMessages: FunctionReference<
           "mutation",
           "internal",
@@ -2635,6 +2702,19 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           boolean,
           Name
         >;
+        generateMediaUploadUrl: FunctionReference<
+          "mutation",
+          "internal",
+          {
+            generation: number;
+            leaseId: string;
+            messageId: string;
+            workerId: string;
+            workerToken: string;
+          },
+          { uploadUrl: string },
+          Name
+        >;
         getHydrationBundle: FunctionReference<
           "query",
           "internal",
@@ -2661,6 +2741,12 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               contextHistory: Array<{
                 at: number;
                 content: string;
+                file?: {
+                  downloadUrl: string | null;
+                  fileName: string;
+                  mimeType: string | null;
+                  sizeBytes: number;
+                };
                 role: "system" | "user" | "assistant" | "tool";
               }>;
               pendingToolCalls: Array<{

@@ -20,6 +20,7 @@ export async function conversationView(
   const contextHistory = await readWindow(ctx, conversationId, {
     entries: limit,
     characters: HYDRATION_WINDOW_CHARACTERS,
+    withUrls: true,
     // What the running turn has added so far is part of the story once the turn has completed.
     before: lane?.state === "leased" ? lane.generation : undefined,
   });

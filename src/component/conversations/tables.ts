@@ -19,6 +19,15 @@ export const conversationTables = {
     part: v.number(),
     role: vTranscriptRole,
     content: v.string(),
+    /** A file the agent handed over; it is deleted with its row. */
+    file: v.optional(
+      v.object({
+        storageId: v.id("_storage"),
+        fileName: v.string(),
+        mimeType: v.union(v.string(), v.null()),
+        sizeBytes: v.number(),
+      }),
+    ),
     at: v.number(),
   })
     .index("by_conversation", ["conversationId", "generation", "part"])

@@ -1,5 +1,5 @@
 /** Appends to and reads the transcript; the only writer of `transcript`. */
-import type { TranscriptEntry } from "../../shared/payload.js";
+import type { HandedFile, TranscriptEntry } from "../../shared/payload.js";
 import type { Doc } from "../_generated/dataModel.js";
 import { takeWithin } from "../bounded.js";
 import { isHalfSpent } from "../budget.js";
@@ -51,7 +51,7 @@ export async function addEntries(
 export async function readWindow(
   ctx: QueryCtx,
   conversationId: string,
-  { before, ...bounds }: { entries: number; characters: number; before?: number | undefined },
+  { before, ...bounds }: { entries: number; characters: number; before?: number | undefined; withUrls?: boolean },
 ): Promise<TranscriptEntry[]> {
   const newestFirst = ctx.db
     .query("transcript")
@@ -65,7 +65,38 @@ export async function readWindow(
     { rows: bounds.entries, characters: bounds.characters },
     ({ content }) => content.length,
   );
-  return window.reverse().map(({ role, content, at }) => ({ role, content, at }));
+  const entries: TranscriptEntry[] = [];
+  for (const { role, content, at, file } of window.reverse()) {
+    const handed = file === undefined ? undefined : await viewFile(ctx, file, bounds.withUrls === true);
+    entries.push({ role, content, at, ...(handed === undefined ? {} : { file: handed }) });
+  }
+  return entries;
+}
+
+type StoredFile = NonNullable<Doc<"transcript">["file"]>;
+
+async function viewFile(ctx: QueryCtx, { storageId, ...file }: StoredFile, withUrl: boolean): Promise<HandedFile> {
+  return { ...file, downloadUrl: withUrl ? await ctx.storage.getUrl(storageId) : null };
+}
+
+/** Adds a file to a running turn; it is seen once the turn has completed. */
+export async function addFileEntry(
+  ctx: MutationCtx,
+  origin: EntryOrigin,
+  alreadyAdded: number,
+  file: StoredFile,
+): Promise<void> {
+  const said = { role: "assistant" as const, content: `[File: ${file.fileName}]` };
+  await ctx.db.insert("transcript", { ...origin, part: alreadyAdded + 1, ...said, file, at: Date.now() });
+}
+
+/** The files that the running turn has added so far. */
+export async function listTurnFiles(ctx: QueryCtx, { messageId, generation }: EntryOrigin): Promise<StoredFile[]> {
+  const rows = await ctx.db
+    .query("transcript")
+    .withIndex("by_message", (range) => range.eq("messageId", messageId).eq("generation", generation))
+    .take(MAX_ADDED_ENTRIES);
+  return rows.flatMap(({ file }) => file ?? []);
 }
 
 /** Deletes what attempts of this message before generation `before` have said; true when nothing of it is left. */
@@ -87,8 +118,11 @@ export async function deleteEntriesOfMessage(ctx: MutationCtx, messageId: string
 }
 
 async function deleteEach(ctx: MutationCtx, entries: AsyncIterable<Doc<"transcript">>): Promise<boolean> {
-  for await (const { _id } of entries) {
+  for await (const { _id, file } of entries) {
     if (await isHalfSpent(ctx)) return false;
+    if (file !== undefined && (await ctx.db.system.get("_storage", file.storageId)) !== null) {
+      await ctx.storage.delete(file.storageId);
+    }
     await ctx.db.delete("transcript", _id);
   }
   return true;

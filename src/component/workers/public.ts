@@ -18,6 +18,7 @@ import { enroll, rotateToken } from "./enroll.js";
 import { moveWorker } from "./fleet.js";
 import { hydrateTurn } from "./hydrate.js";
 import { readInbox } from "./inbox.js";
+import { addReplyFile, generateReplyFileUrl } from "./replyFiles.js";
 import { wakeIfWanted } from "./suspension.js";
 import { addTurnEntries, claimTurn, completeWorkerTurn, failWorkerTurn, releaseWorkerTurn } from "./turn.js";
 
@@ -45,6 +46,18 @@ export const claim = mutation({
   args: workerClaim.args,
   returns: workerClaim.returns,
   handler: async (ctx, args) => await claimTurn(ctx, args),
+});
+
+export const generateMediaUploadUrl = mutation({
+  args: WORKER_PROTOCOL.workerGenerateMediaUploadUrl.args,
+  returns: WORKER_PROTOCOL.workerGenerateMediaUploadUrl.returns,
+  handler: async (ctx, args) => await generateReplyFileUrl(ctx, args),
+});
+
+export const addTurnFile = mutation({
+  args: WORKER_PROTOCOL.workerAddReplyFile.args,
+  returns: WORKER_PROTOCOL.workerAddReplyFile.returns,
+  handler: async (ctx, args) => await addReplyFile(ctx, args),
 });
 
 export const heartbeat = mutation({

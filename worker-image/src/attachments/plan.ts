@@ -1,5 +1,6 @@
 /** Decides which attachments of a message are fetched, under which names, and why others are not. Pure. */
 import type { Attachment } from "../../../src/shared/payload.js";
+import { extensionOf } from "./media-types.js";
 import { wellFormed } from "../well-formed.js";
 
 /** Chat services send at most 20 to 50 MB; a snapshot holds 512 MiB, and each file in it moves with every checkpoint. */
@@ -27,23 +28,6 @@ const TYPE_OF_KIND: Record<Attachment["kind"], RegExp> = {
 };
 /** Programs that run by being opened, whatever they are declared as. */
 const PROGRAM_NAME = /\.(exe|dll|msi|scr|com|bat|cmd|pif|apk|jar|dmg|pkg)$/i;
-
-/** What a file is called when nobody has named it. */
-const EXTENSIONS: ReadonlyMap<string, string> = new Map([
-  ["image/jpeg", "jpg"],
-  ["image/png", "png"],
-  ["image/gif", "gif"],
-  ["image/webp", "webp"],
-  ["video/mp4", "mp4"],
-  ["audio/mpeg", "mp3"],
-  ["audio/ogg", "ogg"],
-  ["audio/mp4", "m4a"],
-  ["application/pdf", "pdf"],
-  ["text/plain", "txt"],
-  ["text/csv", "csv"],
-  ["application/json", "json"],
-  ["application/zip", "zip"],
-]);
 
 /** @param messageKey names the message's folder; the same at every try */
 export function planAttachments(attachments: readonly Attachment[], messageKey: string): PlannedAttachment[] {
@@ -79,7 +63,7 @@ function fileName({ fileName, kind, mimeType }: Attachment, index: number): stri
     .replace(/[\u0000-\u001f\u007f<>:"|?*\u202a-\u202e\u2066-\u2069\ufffd]/g, "_")
     .replace(/^[.\s]+|[.\s]+$/g, "");
   if (cleaned !== "") return withinBytes(cleaned);
-  const extension = EXTENSIONS.get(mediaType(mimeType) ?? "") ?? "bin";
+  const extension = extensionOf(mediaType(mimeType)) ?? "bin";
   return `${kind}-${index + 1}.${extension}`;
 }
 

@@ -30,6 +30,8 @@ export type FakeMessage = {
   streamed: string;
   /** When each delta of the newest attempt came, in ms. */
   deltaTimes: number[];
+  /** Files that the newest attempt has handed over. */
+  files: { fileName: string; mimeType: string | null; storageId: string }[];
   tools: Map<string, ToolCall["status"]>;
 };
 type Lease = { leaseId: string; messageId: string; conversationId: string; generation: number; workerId: string };
@@ -92,6 +94,7 @@ export class FakeBackend {
       status: "queued",
       streamed: "",
       deltaTimes: [],
+      files: [],
       tools: new Map(),
     };
     this.messages.push(message);
@@ -220,6 +223,21 @@ export class FakeBackend {
     workerConversationHasQueued: ({ conversationId }) =>
       this.messages.some((message) => message.conversationId === conversationId && message.status === "queued"),
     workerAppendConversationMessages: ({ messages }) => ({ updated: true, messageCount: messages.length }),
+    workerGenerateMediaUploadUrl: (args) => {
+      this.held(args);
+      return { uploadUrl: this.storage.uploadUrl() };
+    },
+    workerAddReplyFile: (args) => {
+      const { message } = this.held(args);
+      const { fileName, storageId, sha256, sizeBytes, mimeType = null } = args;
+      const file = this.storage.files.get(storageId);
+      if (file?.sha256 !== sha256 || file.bytes.length !== sizeBytes) {
+        throw this.error("invalid_argument", "Size or checksum differ.");
+      }
+      if (message.files.some((known) => known.storageId === storageId)) return false;
+      message.files.push({ fileName, mimeType, storageId });
+      return true;
+    },
     workerControlState: ({ workerToken }) => {
       this.authenticate(workerToken);
       return { shouldStop: this.state !== "run" };
@@ -274,6 +292,7 @@ export class FakeBackend {
       attempts: message.attempts + 1,
       streamed: "",
       deltaTimes: [],
+      files: [],
       tools: new Map(),
     });
     this.changed();

@@ -46,7 +46,7 @@ const within = (signal: AbortSignal, ms: number) => AbortSignal.any([signal, Abo
  * @throws TransferFailed, whose message never contains the URL
  */
 export async function uploadFile(
-  { file, sizeBytes }: { file: string; sizeBytes: number },
+  { file, sizeBytes, mimeType = "application/gzip" }: { file: string; sizeBytes: number; mimeType?: string },
   uploadUrl: string,
   signal: AbortSignal,
 ): Promise<string> {
@@ -54,7 +54,7 @@ export async function uploadFile(
   try {
     const response = await request(uploadUrl, {
       method: "POST",
-      headers: { "content-type": "application/gzip", "content-length": String(sizeBytes) },
+      headers: { "content-type": mimeType, "content-length": String(sizeBytes) },
       body: content,
       dispatcher: agent,
       signal: within(signal, UPLOAD_TIMEOUT_MS),

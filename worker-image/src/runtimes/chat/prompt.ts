@@ -9,7 +9,7 @@ export function systemPrompt(agent: AgentProfile, toolNames: readonly string[], 
   if (toolNames.length > 0) {
     parts.push(
       "You have a workspace: a folder of files that stays between messages. Paths are relative to it. " +
-        "Files that the user sends you lie below attachments/.",
+        "Files that the user sends you lie below attachments/. Files that you put into outbox/ are sent with your answer.",
     );
   }
   // A skill that cannot be read is only noise.
