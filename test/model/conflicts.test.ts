@@ -203,7 +203,14 @@ describe("calls about the same thing conflict, so that one of them sees what the
 describe("recovery of a silent worker", () => {
   it("reads what it changes of that worker, and nothing that another one's heartbeat changes", async () => {
     const now = Date.now();
-    const silent = { workerId: "silent", poolKey: "default", epoch: 1, state: "live", leaseDurationMs: 1_000 };
+    const silent = {
+      workerId: "silent",
+      poolKey: "default",
+      epoch: 1,
+      state: "live",
+      leaseDurationMs: 1_000,
+      capacity: 1,
+    };
     await world.engine.seed(COMPONENT, "leaseHolders", [{ ...silent, beatAt: now - 2_000, expiresAt: now - 1_000 }]);
     const recovering = await rehearse(recover);
     expect([...recovering.writes.keys()].map((key) => splitTableKey(key).table)).toEqual(["leaseHolders"]);

@@ -4,7 +4,7 @@ import type { Doc, Id } from "../_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
 import { passOnSlots } from "./admission.js";
 import type { CounterDeltas } from "./counters.js";
-import { chooseHead } from "./lane.js";
+import { ANY_WORKER, chooseHead } from "./lane.js";
 import {
   NO_POSITION,
   positionAtRest,
@@ -97,7 +97,9 @@ export async function advanceLane(
   const held = lane.slots ?? [];
   const patch = async (position: LanePosition) => {
     await ctx.db.patch("lanes", lane._id, { ...NO_POSITION, ...position, ...change, warmWorkerId });
-    await arrangeWakeUp(ctx, lane.poolKey, position);
+    // Whoever has just ended a turn claims the next one itself. Should it die in between, the sweep opens the lane.
+    const isAwaited = lane.state === "leased" && position.state === "ready" && position.audience !== ANY_WORKER;
+    if (!isAwaited) await arrangeWakeUp(ctx, lane.poolKey, position);
     return readyDelta(lane.state, position.state);
   };
   if (!wantsSlots(head, now)) {
@@ -108,7 +110,11 @@ export async function advanceLane(
   // After a turn the conversation goes to the end of its groups' lines; before one it keeps what it has waited for.
   if (lane.state === "leased") await passOnSlots(ctx, lane.poolKey, held);
   const kept = lane.state === "leased" ? [] : held;
-  const admission = await takeSlots(ctx, lane, kept, policy ?? (await policyOf(ctx, lane.agentKey)));
+  // A conversation that goes on, and held no slot, is none that a cap counts: it was going before there was one.
+  const isUncapped = lane.state === "leased" && held.length === 0;
+  const admission = isUncapped
+    ? { slots: [] }
+    : await takeSlots(ctx, lane, kept, policy ?? (await policyOf(ctx, lane.agentKey)));
   const reservedFor = isLeaving === true ? undefined : warmWorkerId;
   return await patch(positionWhenDue(lane.state, head, admission, reservedFor, now));
 }

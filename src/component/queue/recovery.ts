@@ -4,6 +4,7 @@ import { internal } from "../_generated/api.js";
 import type { Doc } from "../_generated/dataModel.js";
 import { isHalfSpent } from "../budget.js";
 import type { MutationCtx } from "../functions.js";
+import { requestCapacity } from "./capacity.js";
 import { count } from "./counters.js";
 import type { Failure } from "./ending.js";
 import { endFailedTurn } from "./fail.js";
@@ -121,6 +122,7 @@ export async function wakeDueLanes(ctx: MutationCtx, poolKey: string): Promise<b
     if (await isHalfSpent(ctx)) return true;
     if (lane.state === "ready") {
       await ctx.db.patch("lanes", lane._id, { audience: ANY_WORKER, wakeAt: undefined });
+      await requestCapacity(ctx, poolKey, now);
     } else if (lane.state === "delayed") {
       const head = await findHead(ctx, lane.conversationId);
       const warmWorkerId = await liveWarmWorker(ctx, lane);

@@ -162,6 +162,28 @@ describe("snapshots", () => {
     expect(snapshots?.[0]?.storageId).toBe(_storage?.[0]?._id);
   });
 
+  it("that were current for long go as well once they are replaced, and never before a restore of them could end", async () => {
+    const t = await startWithAgent();
+    const worker = await startWorker(t, { policy: { leaseDurationMs: 24 * 3_600_000 } });
+    await turn(t, "one", worker);
+    passTime(2 * 3_600_000);
+    // It has come due while it was current, and stays.
+    expect(await sweepOnce(t)).toMatchObject({ snapshots: 0 });
+    await turn(t, "two", worker);
+    passTime(3_600_000 - 60_000);
+    await turn(t, "three", worker);
+    passTime(60_000);
+    // The second came due a minute after it was replaced.
+    expect(await sweepOnce(t)).toMatchObject({ snapshots: 0 });
+    expect((await snapshotOfAllTables(t)).snapshots).toHaveLength(3);
+    passTime(3_600_000);
+    expect(await sweepOnce(t)).toMatchObject({ snapshots: 2 });
+    const { snapshots, currentSnapshots, _storage } = await snapshotOfAllTables(t);
+    expect(snapshots).toHaveLength(1);
+    expect(_storage).toHaveLength(1);
+    expect(currentSnapshots).toMatchObject([{ snapshotId: snapshots?.[0]?._id }]);
+  });
+
   it("that were never finished, given up, or finished for nothing go as well", async () => {
     const t = await startWithAgent();
     const worker = await startWorker(t);
@@ -200,7 +222,10 @@ describe("snapshots", () => {
       const row = await ctx.db.query("snapshots").first();
       if (row !== null) await ctx.db.patch("snapshots", row._id, { expiresAt: Date.now() });
     });
-    expect(await sweepOnce(t)).toMatchObject({ snapshots: 0 });
+    for (const round of [1, 2]) {
+      expect(await sweepOnce(t), `round ${round}`).toMatchObject({ snapshots: 0 });
+      passTime(3_600_000);
+    }
     const { snapshots, _storage } = await snapshotOfAllTables(t);
     expect([snapshots?.length, _storage?.length]).toEqual([1, 1]);
     expect(snapshots?.[0]?.expiresAt).toBeUndefined();

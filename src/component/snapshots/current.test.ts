@@ -14,6 +14,7 @@ import {
 } from "../setup.test-kit.js";
 import { moveWorker } from "../workers/fleet.js";
 import { currentForRestore, findPointer, movePointer } from "./current.js";
+import { deleteExpiredSnapshots } from "./retention.js";
 import { contentOf, storeFile, upload } from "./snapshots.test-kit.js";
 
 /** Runs one turn that leaves this workspace. */
@@ -182,7 +183,10 @@ describe("a replaced snapshot", () => {
     passTime(50 * 60_000);
     await worker.heartbeat();
     await turn(t, worker, "two");
+    const replacedAt = Date.now();
+    passTime(10 * 60_000);
+    expect(await inComponent(t, async (ctx) => await deleteExpiredSnapshots(ctx, 10))).toMatchObject({ deleted: 0 });
     const [replaced] = (await snapshotOfAllTables(t)).snapshots ?? [];
-    expect(replaced).toMatchObject({ expiresAt: Date.now() + 3_600_000 });
+    expect(replaced).toMatchObject({ expiresAt: replacedAt + 3_600_000 });
   });
 });

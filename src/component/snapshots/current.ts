@@ -1,11 +1,8 @@
 /** The pointer to a conversation's newest workspace; the only writer of `currentSnapshots`. It moves forward or not at all. */
 import { agentFactoryError } from "../../shared/errors.js";
 import type { SnapshotForRestore } from "../../shared/worker-protocol.js";
-import type { Doc, Id } from "../_generated/dataModel.js";
+import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
-
-/** A replaced snapshot stays this long: a restore that began before must be able to end. */
-export const REPLACED_SNAPSHOT_RETENTION_MS = 60 * 60_000;
 
 export async function findPointer(ctx: QueryCtx, conversationId: string): Promise<Doc<"currentSnapshots"> | null> {
   return await ctx.db
@@ -34,7 +31,7 @@ export async function commitCheckpoint(
 }
 
 /**
- * Leaves the expiry of the upload as it is: the sweep, which never removes what is current, takes it away when it comes.
+ * Writes the pointer and nothing else: what becomes of the snapshot that was current, the sweep sees for itself.
  *
  * @throws `snapshot_rejected` for an upload older than the current one
  */
@@ -47,12 +44,7 @@ export async function movePointer(ctx: MutationCtx, snapshot: Doc<"snapshots">):
     if (pointer.snapshotId === snapshot._id) return;
     if (pointer.generation > snapshot.generation) throw snapshotRejected("A newer turn has committed its own.");
     await ctx.db.patch("currentSnapshots", pointer._id, next);
-    await expire(ctx, pointer.snapshotId);
   }
-}
-
-async function expire(ctx: MutationCtx, snapshotId: Id<"snapshots">): Promise<void> {
-  await ctx.db.patch("snapshots", snapshotId, { expiresAt: Date.now() + REPLACED_SNAPSHOT_RETENTION_MS });
 }
 
 /** Only ever this conversation's own. */

@@ -26,7 +26,8 @@ export const snapshotTables = {
   })
     .index("by_conversation", ["conversationId"])
     .index("by_storage", ["storageId"])
-    .index("by_expiry", ["expiresAt"]),
+    .index("by_expiry", ["expiresAt"])
+    .index("by_settled", ["conversationId", "expiresAt", "generation"]),
 
   /** One row per conversation with a snapshot: the pointer that only a fenced commit moves, and only forward. */
   currentSnapshots: defineTable({
