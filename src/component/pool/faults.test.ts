@@ -145,6 +145,8 @@ describe("random work under random faults", () => {
     // A limit that is lowered holds once the machines of before have finished, so the larger one of both counts.
     let held = limit;
     const pending: Promise<unknown>[] = [];
+    // Chance may have nobody say anything.
+    await enqueue(t, "c0");
     for (let step = 0; step < STEPS; step++) {
       limit = await stepUnderFaults(pool, chance, limit, pending);
       held = Math.max(held, limit);
