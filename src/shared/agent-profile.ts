@@ -1,5 +1,5 @@
 /** What a profile says about how an agent runs, as validators, and how large each part may be. */
-import { v, type Infer } from "convex/values";
+import { v } from "convex/values";
 
 /** Instructions go into every request to a model; more than this belongs into files or skills. */
 export const MAX_INSTRUCTIONS_BYTES = 64 * 1024;
@@ -10,13 +10,12 @@ export const MAX_ENVIRONMENT_ENTRIES = 32;
 export const MAX_HOOK_COMMANDS = 8;
 export const MAX_HOOK_BYTES = 4 * 1024;
 
-export const vAgentHooks = v.object({
+const vAgentHooks = v.object({
   /** Shell commands that run in the workspace before the turn, one after the other; at most 5 minutes each. */
   beforeTurn: v.optional(v.array(v.string())),
   /** The same after a turn that succeeded, before its files are saved. */
   afterTurn: v.optional(v.array(v.string())),
 });
-export type AgentHooks = Infer<typeof vAgentHooks>;
 
 /** The fields of a profile that the worker and its runtime act on; all optional. */
 export const runtimeProfileFields = {

@@ -12,8 +12,6 @@ import { ToolFailed, type Tool, type ToolContext } from "./tool.js";
 
 const TOOLS: readonly Tool[] = [readFileTool, writeFileTool, listFilesTool, runCommandTool];
 
-export const CHAT_TOOL_NAMES: readonly string[] = TOOLS.map(({ name }) => name);
-
 export type ToolResult = { content: string; isFailed: boolean };
 
 export class Toolbox {
