@@ -7,7 +7,6 @@ import { dollars, poolChart, seconds } from "./chart.js";
 import { PROMISES, timesOf } from "./promises.js";
 import { breakEvenSeconds, retiring, suspending } from "./rent-or-buy.js";
 import type { PoolRow } from "./results.js";
-import type { SweepRow } from "./sweep.js";
 
 const PAGE = fileURLToPath(new URL("../../../docs/pool-economics.md", import.meta.url));
 const CHART = fileURLToPath(new URL("../../../docs/images/pool-economics.svg", import.meta.url));
@@ -17,17 +16,6 @@ type Cell = string | number;
 export async function writeResults(rows: readonly PoolRow[]): Promise<void> {
   await writeFile(CHART, poolChart(rows));
   await writeSections({ results: resultsTable(rows), promises: promisesTable(rows), choices: choicesTable() });
-}
-
-export async function writeSweep(rows: readonly SweepRow[]): Promise<void> {
-  const settings = [...new Set(rows.map(({ setting, isolation }) => `${setting} ${isolation}`))];
-  const sections: Record<string, string> = {};
-  for (const name of settings) {
-    const own = rows.filter(({ setting, isolation }) => `${setting} ${isolation}` === name);
-    const setting = own[0]?.setting ?? "";
-    sections[name] = sweepTable(setting, own);
-  }
-  await writeSections(sections);
 }
 
 /** The page with each section in place of what stood between its marks. @throws for a section without marks */
@@ -89,7 +77,7 @@ function promisesTable(rows: readonly PoolRow[]): string {
 }
 
 /** Prices of an hour of somebody's waiting, USD, from "costs nothing" to what an hour of work costs. */
-const HOURLY = [0, 0.04, 1, 30];
+const HOURLY = [0, 0.02, 1, 30];
 /** How much longer one waits for a machine that sleeps, for a new one, and for a spare: medians of the simulation, s. */
 const LONGER = { resume: 2.1, create: 18, spare: 1.3 };
 
@@ -105,35 +93,6 @@ function choicesTable(): string {
   ]);
   const head = ["an hour of waiting is worth", "suspend after", "retire after, with spares", "retire after, without"];
   return `${prices}\n\n${table(head, rows)}`;
-}
-
-function sweepTable(setting: string, rows: readonly SweepRow[]): string {
-  const traces = [...new Set(rows.map(({ trace }) => trace))];
-  const values = [...new Set(rows.map(({ value }) => value))];
-  const isShared = rows.some(({ isolation }) => isolation === "shared");
-  const money = isShared ? "USD to `bound`" : "USD to `original`";
-  const head = [
-    setting,
-    ...traces.flatMap((trace) => [`${trace}: ${money}`, "p50", "p95", "p95 to `original`", "machines"]),
-  ];
-  return table(
-    head,
-    values.map((value) => [
-      setting.endsWith("Ms") ? duration(value / 1_000) : value,
-      ...traces.flatMap((trace) => {
-        const row = rows.find((candidate) => candidate.trace === trace && candidate.value === value);
-        if (row === undefined) return ["", "", "", "", ""];
-        const usd = isShared ? row.usdToBound : row.usdToOriginal;
-        return [
-          usd.toFixed(2),
-          seconds(row.p50WaitMs),
-          seconds(row.p95WaitMs),
-          row.p95ToOriginal.toFixed(2),
-          row.peakMachines,
-        ];
-      }),
-    ]),
-  );
 }
 
 function grouped(value: number): string {

@@ -3,7 +3,7 @@
  * fails on a broken promise, `--write` brings the tables and the chart of the docs up to date, `--sweep` tries other settings.
  */
 import { parseArgs } from "node:util";
-import { writeResults, writeSweep } from "./docs-page.js";
+import { writeResults } from "./docs-page.js";
 import { brokenPromises } from "./promises.js";
 import { simulate } from "./policies.js";
 import { POLICIES, toRow, type PoolRow } from "./results.js";
@@ -40,9 +40,7 @@ async function measure(): Promise<PoolRow[]> {
 }
 
 if (values.sweep) {
-  const rows = await sweep(seed, log);
-  print(rows);
-  if (values.write) await writeSweep(rows);
+  print(await sweep(seed, log));
 } else {
   const rows = await measure();
   print(rows);
