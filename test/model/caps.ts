@@ -45,7 +45,9 @@ function requireReason(driver: Driver, lane: Doc<"lanes">, { held }: SlotView): 
   const mayHold = state === "ready" || state === "leased" || state === "throttled";
   require(mayHold || slots === undefined, () => `INV-32: ${conversationId} is ${state} and holds ${String(slots)}`);
   require((state === "throttled") === (waitsFor !== undefined), () => `INV-32: ${conversationId} is ${state}`);
-  if (waitsFor === undefined) return;
+  // Without its agent nobody knows the cap any more; whoever ends lets it go on.
+  const isOrphaned = driver.reference.agents.some(({ key, exists }) => key === lane.agentKey && !exists);
+  if (waitsFor === undefined || isOrphaned) return;
   const isBeingAdmitted = driver.world.jobs().some(({ name }) => name === "queue/internal:admitMore");
   const least = Math.min(...capsOf(driver, waitsFor).filter((cap) => cap > 0));
   require(isBeingAdmitted || (held.get(waitsFor) ?? 0) >= least, () =>

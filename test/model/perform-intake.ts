@@ -51,6 +51,7 @@ async function enqueue(
     driver.note("repeated delivery");
     return;
   }
+  if (!agent.exists) return expectRefusal(outcome, "agent_not_found", "enqueue for an agent that is gone");
   if (!agent.enabled) return expectRefusal(outcome, "agent_disabled", "enqueue for a disabled agent");
   const isFull = queuedOf(conversation).length >= agent.policy.maxQueued;
   if (isFull && agent.policy.overflow === "reject") {
@@ -103,7 +104,9 @@ export async function redriveMessage(driver: Driver, message: Message): Promise<
   const before = world.rows();
   const call = await world.call<{ redriven: boolean; status: string }>("lib:redrive", { messageId: message.id });
   const isDead = message.status === "dead_letter";
-  if (isDead && !message.conversation.agent.enabled) return expectRefusal(call, "agent_disabled", "redrive");
+  const { exists, enabled } = message.conversation.agent;
+  if (isDead && !exists) return expectRefusal(call, "agent_not_found", "redrive");
+  if (isDead && !enabled) return expectRefusal(call, "agent_disabled", "redrive");
   const { redriven, status } = expectAccepted(call, "redrive");
   if (isDead) redrive(message, world.now);
   require(redriven === isDead && status === message.status, () =>

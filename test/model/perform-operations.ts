@@ -87,6 +87,20 @@ export async function setAgent(driver: Driver, index: number, isEnabled: boolean
   await configure(driver.world, agent);
 }
 
+/** An operator deletes the agent's row; what was sent to it has nobody to answer it then. */
+export async function removeAgent(driver: Driver, index: number): Promise<void> {
+  const agent = pick(driver.reference.agents, index)!;
+  agent.exists = false;
+  agent.policy = DEFAULT_POLICY;
+  await driver.world.inside(async (ctx) => {
+    const row = await ctx.db
+      .query("agents")
+      .withIndex("by_agent_key", (range) => range.eq("agentKey", agent.key))
+      .unique();
+    if (row !== null) await ctx.db.delete("agents", row._id);
+  });
+}
+
 /** Policies an operator changes between; the first is the default. */
 const POLICIES: Partial<Policy>[] = [
   {},

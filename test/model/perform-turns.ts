@@ -2,10 +2,10 @@
 import type { Doc } from "../../src/component/_generated/dataModel.js";
 import type { Claim } from "../../src/shared/worker-protocol.js";
 import type { FailureKind } from "../../src/shared/failure.js";
-import { choicesOf, forgottenBy, isBarred, isBest, take } from "./reference/claims.js";
+import { ANY_WORKER, choicesOf, forgottenBy, isBarred, isBest, take } from "./reference/claims.js";
 import { headOf } from "./reference/lanes.js";
-import { isAlive, isRejected, type Lease, type Worker } from "./reference/state.js";
-import { complete, deadTurnsOf, fail, release } from "./reference/turns.js";
+import { isAlive, isOpen, isRejected, type Lease, type Worker } from "./reference/state.js";
+import { bury, complete, deadTurnsOf, fail, release } from "./reference/turns.js";
 import {
   claimedOf,
   credentialsOf,
@@ -57,6 +57,8 @@ type Claiming = {
   places: Doc<"lanes">[];
   before: Rows;
   isLost: boolean;
+  /** Others claimed at the same moment, and may have put something aside that this one saw. */
+  isAmongOthers?: boolean;
 };
 
 /** Holds the answer against what the worker could have been given. */
@@ -83,24 +85,25 @@ export function acceptClaim(driver: Driver, claiming: Claiming): void {
   }
   const onlyOne = only ?? (worker.scope?.kind === "conversation" ? worker.scope.key : undefined);
   const choices = choicesOf(reference, worker, places, onlyOne);
-  const stopped = choices.filter(({ conversation }) => !conversation.agent.enabled);
-  const paused = world.table("lanes").filter(({ state }) => state === "paused");
-  const put = stopped.filter(({ conversation: { id } }) => paused.some(({ conversationId }) => conversationId === id));
-  for (const { conversation } of put) conversation.phase = "paused";
-  const open = choices.filter(({ conversation }) => conversation.agent.enabled);
+  const isTidied = tidy(driver) || claiming.isAmongOthers === true;
+  const open = choices.filter(({ conversation }) => isOpen(conversation.agent));
   if (claimed === null) {
-    require(open.length === 0 || put.length > 0, () =>
+    require(open.length === 0 || isTidied, () =>
       `INV-10: ${worker.id} got nothing, but ${open.map(({ conversation }) => conversation.id).join()} is ready`);
     driver.note("claimed nothing");
     return;
   }
-  const chosen = open.find(({ conversation }) => conversation.id === claimed.conversationId);
+  // What it put aside may have made room, under a cap, for a conversation that was not ready before.
+  const admitted = { conversationId: claimed.conversationId, audience: ANY_WORKER, rank: 0 };
+  const isAdmitted = isTidied && !places.some(({ conversationId }) => conversationId === claimed.conversationId);
+  const chosen =
+    open.find(({ conversation }) => conversation.id === claimed.conversationId) ??
+    (isAdmitted ? choicesOf(reference, worker, [admitted], onlyOne)[0] : undefined);
   require(chosen !== undefined, () => `INV-01: ${worker.id} got ${claimed.conversationId}, which it may not have`);
   const { conversation, place } = chosen;
   require(conversation.lease === null, () => `INV-01: ${conversation.id} runs already`);
   // Having put something aside, it may have gone on with what it had seen before.
-  require(put.length > 0 || isBest(open, place, worker), () =>
-    `INV-31: ${worker.id} got ${conversation.id} out of turn`);
+  require(isTidied || isBest(open, place, worker), () => `INV-31: ${worker.id} got ${conversation.id} out of turn`);
   const head = headOf(conversation, now);
   require(head !== null && head.id === claimed.messageId, () =>
     `INV-09: ${conversation.id} is at ${head?.id ?? "nothing"}, but ${claimed.messageId} was started`);
@@ -112,6 +115,30 @@ export function acceptClaim(driver: Driver, claiming: Claiming): void {
   require(claimed.leaseExpiresAt === ends, () => `INV-04: the lease ends at ${ends}, not ${claimed.leaseExpiresAt}`);
   driver.note("claimed");
   if (!isLost) reference.tokens.push(lease);
+}
+
+/** Notes what claims have put aside because its agent is disabled, or ended because its agent is gone. */
+function tidy(driver: Driver): boolean {
+  const { world, reference } = driver;
+  const paused = world
+    .table("lanes")
+    .flatMap(({ state, conversationId }) => (state === "paused" ? [conversationId] : []));
+  let isTidied = false;
+  for (const conversation of reference.conversations) {
+    const { agent, phase, id } = conversation;
+    if (phase === "due" && agent.exists && !agent.enabled && paused.includes(id)) {
+      conversation.phase = "paused";
+      isTidied = true;
+    }
+    if (agent.exists) continue;
+    let head = headOf(conversation, world.now);
+    while (conversation.phase === "due" && head !== null && driver.messageRow(head).status === "dead_letter") {
+      bury(head, world.now);
+      isTidied = true;
+      head = headOf(conversation, world.now);
+    }
+  }
+  return isTidied;
 }
 
 /** Every worker that may claim does so at the same moment. */
@@ -128,9 +155,20 @@ export async function claimAll(driver: Driver): Promise<void> {
   require(ids.size === claims.length, () => "INV-08: two claims at the same moment got the same conversation");
   // They ran one after the other, in the order in which they were called.
   let left = places;
+  // With nothing to put aside, each must get the best of what those before it have left.
+  const isAmongOthers = driver.reference.agents.some((agent) => !isOpen(agent));
   for (const [index, worker] of workers.entries()) {
     const outcome = outcomes[index]!;
-    acceptClaim(driver, { worker, only: undefined, known: null, outcome, places: left, before, isLost: false });
+    acceptClaim(driver, {
+      worker,
+      only: undefined,
+      known: null,
+      outcome,
+      places: left,
+      before,
+      isLost: false,
+      isAmongOthers,
+    });
     left = left.filter(({ conversationId }) => conversationId !== outcome.value?.conversationId);
   }
 }

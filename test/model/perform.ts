@@ -7,6 +7,7 @@ import {
   drainWorker,
   loseWorker,
   reap,
+  removeAgent,
   runJobs,
   sayGoodbye,
   setAgent,
@@ -91,6 +92,8 @@ export async function perform(driver: Driver, step: Step): Promise<void> {
       return;
     case "setAgent":
       return await setAgent(driver, step.agent, step.isEnabled);
+    case "removeAgent":
+      return await removeAgent(driver, step.agent);
     case "setPolicy":
       return await setPolicy(driver, step.agent, step.policy);
     case "cancel":

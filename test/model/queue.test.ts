@@ -40,10 +40,13 @@ const describeTally = (tally: Map<string, number>) =>
 beforeEach(() => {
   vi.stubEnv("AGENT_FACTORY_LOG_LEVEL", "error");
   // The sweep's loop says when it had to be started anew, which here is every time its jobs have been late.
-  vi.stubEnv("LOG_LEVEL", "ERROR");
+  vi.spyOn(console, "error").mockImplementation((...words: unknown[]) => {
+    if (!String(words[0]).startsWith("[monitor]")) process.stderr.write(`${words.map(String).join(" ")}\n`);
+  });
 });
 afterEach(() => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
   vi.unstubAllEnvs();
 });
 

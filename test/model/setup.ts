@@ -23,7 +23,7 @@ export async function openDeployment(): Promise<Deployment> {
   const reference = emptyReference();
   const deployment = { world, reference };
   for (const key of ["a", "b"]) {
-    const agent: Agent = { key, enabled: true, policy: DEFAULT_POLICY };
+    const agent: Agent = { key, exists: true, enabled: true, policy: DEFAULT_POLICY };
     await configure(world, agent);
     reference.agents.push(agent);
   }
@@ -46,7 +46,10 @@ export async function openDeployment(): Promise<Deployment> {
   return deployment;
 }
 
-export async function configure(world: World, { key, enabled, policy }: Agent): Promise<void> {
+/** Stores the agent's profile as the reference has it; one that was deleted is there again. */
+export async function configure(world: World, agent: Agent): Promise<void> {
+  const { key, enabled, policy } = agent;
+  agent.exists = true;
   const { maxAttempts, maxConcurrent, maxConcurrentPerUser, maxQueued, overflow, ...backoff } = policy;
   const queuePolicy = {
     maxAttempts,

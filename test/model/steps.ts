@@ -43,6 +43,8 @@ export type Step =
   | { do: "kill" | "lose" | "drain" | "leave" | "pause" | "resume"; worker: number }
   | { do: "duplicate"; copies: number }
   | { do: "cancel" | "redrive"; message: number }
+  /** Not drawn at random: no function of the component removes an agent, only an operator can, by hand. */
+  | { do: "removeAgent"; agent: number }
   | { do: "setAgent"; agent: number; isEnabled: boolean }
   | { do: "setPolicy"; agent: number; policy: number };
 

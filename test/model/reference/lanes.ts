@@ -1,5 +1,5 @@
 /** Which message of a conversation is next, and in which phase that puts the conversation. */
-import { queuedOf, type Conversation, type Message, type Reference } from "./state.js";
+import { isOpen, queuedOf, type Conversation, type Message, type Reference } from "./state.js";
 
 /**
  * The head: the first message in line and the first to come due of those that stand aside compete. What is due wins; of
@@ -43,6 +43,6 @@ export function wake(reference: Reference, now: number): void {
 export function resume(reference: Reference, agentKey: string, now: number): void {
   for (const conversation of reference.conversations) {
     const { agent, phase } = conversation;
-    if (agent.key === agentKey && agent.enabled && phase === "paused") settle(conversation, now);
+    if (agent.key === agentKey && isOpen(agent) && phase === "paused") settle(conversation, now);
   }
 }

@@ -81,7 +81,10 @@ export type Lease = {
   streamed: number;
 };
 
-export type Agent = { key: string; enabled: boolean; policy: Policy };
+/** `exists`: its row is there; an operator may delete it by hand. */
+export type Agent = { key: string; exists: boolean; enabled: boolean; policy: Policy };
+
+export const isOpen = ({ exists, enabled }: Agent): boolean => exists && enabled;
 
 export type Worker = {
   id: string;

@@ -103,6 +103,15 @@ export function cancel(message: Message, now: number): boolean {
   return true;
 }
 
+/** Ends a message whose agent is gone, without a turn; in its conversation that counts as one. */
+export function bury(message: Message, now: number): void {
+  message.status = "dead_letter";
+  message.failures += 1;
+  message.conversation.generation += 1;
+  passOn(message);
+  reconsider(message.conversation, now);
+}
+
 /** Gives a dead letter all its attempts again, at its old place. */
 export function redrive(message: Message, now: number): void {
   message.status = "queued";
