@@ -1,6 +1,6 @@
 /** A file that came with a message, in the hands of OpenClaw: a whole worker against a backend in the test's process. */
 import { createHash } from "node:crypto";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { configureRuntime } from "../../worker-image/src/runtimes/registry.js";
 import { ModelStub } from "../../worker-image/src/testing/model-stub.js";
 import { testSystem } from "../../worker-image/src/testing/test-worker.js";
@@ -14,7 +14,7 @@ it("an attachment lies in the workspace, and OpenClaw reads it where the message
   onTestFinished,
 }) => {
   const stub = await ModelStub.start(onTestFinished, modelScript);
-  const { backend, storage, start } = await testSystem(onTestFinished);
+  const { backend, storage, start, log } = await testSystem(onTestFinished);
   const { exit, worker } = await start({
     createRuntime: configureRuntime("openclaw", await openClawEnvironment(stub)),
   });
@@ -32,8 +32,10 @@ it("an attachment lies in the workspace, and OpenClaw reads it where the message
       downloadUrl: storage.downloadUrl(storageId),
     },
   ]);
-  await expect.poll(() => message.status, { timeout: PATIENCE_MS }).toMatch(/done|failed/);
-  expect(message.status).toBe("done");
+  // What the worker has logged is the only witness of a turn that does not end.
+  const isOver = () => expect(message.status, log.join("")).toMatch(/done|failed/);
+  await vi.waitFor(isOver, { timeout: PATIENCE_MS, interval: 200 });
+  expect(message.status, log.join("")).toBe("done");
   expect(message.reply).toContain("opens with 4711");
   worker.shutDown();
   expect(await exit).toBe(0);
