@@ -2,6 +2,7 @@
 import { cp, mkdir, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import { repositoryRoot, run, runTool } from "./commands.js";
 import type { Manifest } from "./pack.js";
 
@@ -31,8 +32,28 @@ export async function useInApp(tarball: string, manifest: Manifest, folder: stri
     await symlink(join(repositoryRoot, "node_modules", name), link, "dir");
   }
 
+  await bundleDefinition(folder);
   await run(process.execPath, ["entry-points.js"], { cwd: folder });
   await runTool("tsc", ["--project", "."], { cwd: folder });
   await runTool("tsc", ["--project", ".", "--module", "ESNext", "--moduleResolution", "Bundler"], { cwd: folder });
   await runTool("vitest", ["run"], { cwd: folder });
+}
+
+/**
+ * Bundles the component's definition with those of the components it uses, as Convex's own bundler has to. It cannot be
+ * run here: that bundler first tells each definition where it stands.
+ */
+async function bundleDefinition(folder: string): Promise<void> {
+  const { outputFiles } = await build({
+    stdin: { contents: `export { default } from "convex-agent-factory/convex.config.js";`, resolveDir: folder },
+    bundle: true,
+    write: false,
+    platform: "node",
+    format: "esm",
+    external: ["convex/*"],
+  });
+  const bundle = outputFiles.map(({ text }) => text).join("");
+  for (const name of ["agentFactory", "batchWorker"]) {
+    if (!bundle.includes(`"${name}"`)) throw new Error(`The definition of ${name} is not in the package.`);
+  }
 }

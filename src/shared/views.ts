@@ -76,7 +76,6 @@ export const vJobView = v.object({
   /** The newest failed attempts, oldest first. */
   errors: v.array(vAttemptError),
 });
-export type JobView = Infer<typeof vJobView>;
 
 /** The turn that is running now, as far as it has been streamed. */
 export const vLiveTurn = v.object({
@@ -193,7 +192,6 @@ export const vQueueHealth = v.object({
   /** Since when the oldest thing it should have dealt with waits, ms. */
   overdueSince: vNullableNumber,
 });
-export type QueueHealth = Infer<typeof vQueueHealth>;
 
 export const vPoolHealth = v.object({
   poolKey: v.string(),

@@ -1,12 +1,15 @@
-/** Imports every entry point with code as plain Node does, without a bundler between. */
+/**
+ * Imports every entry point with code as plain Node does, without a bundler between. The component's definition, which
+ * only Convex's own bundler can run, is found here and bundled in `app.ts`.
+ */
 import assert from "node:assert/strict";
 
 const client = await import("convex-agent-factory");
 assert.equal(typeof client.exposeApi, "function");
 assert.equal(typeof client.registerRoutes, "function");
 
-const { default: component } = await import("convex-agent-factory/convex.config");
-assert.deepEqual(component, (await import("convex-agent-factory/convex.config.js")).default);
+const definition = import.meta.resolve("convex-agent-factory/convex.config");
+assert.equal(import.meta.resolve("convex-agent-factory/convex.config.js"), definition);
 
 const hooks = await import("convex-agent-factory/react");
 assert.ok(Object.keys(hooks).length > 0, "convex-agent-factory/react exports nothing");

@@ -59,10 +59,10 @@ export async function saveAgent(ctx: MutationCtx, profile: Profile): Promise<str
   const agentId = existing?._id ?? (await ctx.db.insert("agents", row));
   if (existing !== null) await ctx.db.replace("agents", existing._id, row);
   const { agentKey, poolKey } = row;
-  // One that is new may have been here before: what was put aside for it then waits for it still.
+  // One that is new may have been here before: what was put aside or held back for it then waits for it still.
   const isBack = profile.enabled && existing?.enabled !== true;
   if (isBack) await ctx.scheduler.runAfter(0, internal.queue.internal.resumeAgent, { agentKey });
-  if (existing !== null && haveCapsChanged(existing.queuePolicy, profile.queuePolicy)) {
+  if (existing === null || haveCapsChanged(existing.queuePolicy, profile.queuePolicy)) {
     const fromTheStart = { poolKey, agentKey, afterRank: Number.MIN_SAFE_INTEGER };
     await ctx.scheduler.runAfter(0, internal.queue.internal.admitMore, fromTheStart);
   }

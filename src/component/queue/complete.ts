@@ -39,7 +39,7 @@ export async function completeTurn(
   await ctx.db.patch("messages", message._id, {
     status: "done",
     finishedAt: Date.now(),
-    completion: { leaseId: lease._id, generation: lease.generation, resultHash },
+    completion: { workerId: lease.workerId, leaseId: lease._id, generation: lease.generation, resultHash },
     ...(result.usage === undefined ? {} : { usage: result.usage }),
   });
   await tell(ctx, message, lease.generation, { role: "assistant", content: result.reply });
@@ -50,7 +50,11 @@ export async function completeTurn(
 async function requireEqualCompletion(ctx: QueryCtx, claim: LeaseClaim, resultHash: string): Promise<void> {
   const messageId = ctx.db.normalizeId("messages", claim.messageId);
   const completion = messageId === null ? undefined : (await ctx.db.get("messages", messageId))?.completion;
-  if (completion?.leaseId !== claim.leaseId || completion.generation !== claim.generation) throw leaseLost();
+  const isTheirs =
+    completion?.leaseId === claim.leaseId &&
+    completion.generation === claim.generation &&
+    completion.workerId === claim.workerId;
+  if (!isTheirs) throw leaseLost();
   if (completion.resultHash !== resultHash) {
     throw agentFactoryError(
       "already_completed",

@@ -196,6 +196,20 @@ describe("after a lapse", () => {
   });
 });
 
+describe("a completion that was accepted", () => {
+  useFakeClock();
+
+  it("is repeated for the worker that made it, and for no other one", async () => {
+    const t = await startWithAgent();
+    const { worker, claimed } = await running(t);
+    await worker.complete(claimed, "ok");
+    expect(await worker.complete(claimed, "ok")).toBe(true);
+    const other = await startWorker(t);
+    await expectRefused(t, "lease_lost", async () => other.complete(claimed, "ok"));
+    await expectRefused(t, "already_completed", async () => worker.complete(claimed, "another"));
+  });
+});
+
 describe("recovery and a late completion", () => {
   useFakeClock();
 

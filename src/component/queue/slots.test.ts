@@ -6,6 +6,7 @@ import {
   cancel,
   configureAgent,
   enqueue,
+  inComponent,
   passTime,
   queueStats,
   runScheduled,
@@ -135,6 +136,26 @@ describe("a cap on conversations of one agent", () => {
     expect(await queueStats(t)).toMatchObject({ queuedReady: 2, processing: 1 });
     const last = running[2];
     if (last !== undefined) await worker.complete(last);
+    expect((await snapshotOfAllTables(t)).laneSlots).toEqual([]);
+  });
+});
+
+describe("conversations that were held back for an agent that is gone", () => {
+  useFakeClock();
+
+  it("are looked at again when it is configured anew", async () => {
+    const t = await startWithAgent({ maxConcurrent: 1 });
+    const worker = await startWorker(t, busy);
+    for (const conversation of ["c1", "c2", "c3"]) await enqueue(t, conversation);
+    const claimed = await worker.mustClaim("c1");
+    await inComponent(t, async (ctx) => {
+      const agent = await ctx.db.query("agents").first();
+      if (agent !== null) await ctx.db.delete("agents", agent._id);
+    });
+    await configureAgent(t, "a");
+    await runScheduled(t);
+    expect(await inState(t, "throttled")).toEqual([]);
+    await worker.complete(claimed);
     expect((await snapshotOfAllTables(t)).laneSlots).toEqual([]);
   });
 });

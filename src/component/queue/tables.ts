@@ -62,7 +62,9 @@ export const queueTables = {
     startedAt: v.optional(v.number()),
     finishedAt: v.optional(v.number()),
     /** What ended it, so that a repeated `complete` gets the same answer and a different one is refused. */
-    completion: v.optional(v.object({ leaseId: v.string(), generation: v.number(), resultHash: v.string() })),
+    completion: v.optional(
+      v.object({ workerId: v.string(), leaseId: v.string(), generation: v.number(), resultHash: v.string() }),
+    ),
     /** What its answer cost, as the runtime reported it. */
     usage: v.optional(vUsage),
   })

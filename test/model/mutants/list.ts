@@ -225,8 +225,9 @@ export const MUTANTS: readonly Mutant[] = [
     name: "refuse the same result the second time",
     breaks: "INV-18",
     file: `${QUEUE}/complete.ts`,
-    find: "completion: { leaseId: lease._id, generation: lease.generation, resultHash },",
-    replace: 'completion: { leaseId: lease._id, generation: lease.generation, resultHash: "" },',
+    find: "completion: { workerId: lease.workerId, leaseId: lease._id, generation: lease.generation, resultHash },",
+    replace:
+      'completion: { workerId: lease.workerId, leaseId: lease._id, generation: lease.generation, resultHash: "" },',
   },
   {
     name: "answer twice",
