@@ -46,10 +46,10 @@ export async function deleteExpiredSnapshots(
 async function olderSnapshots(ctx: MutationCtx, current: Doc<"snapshots">, limit: number): Promise<Doc<"snapshots">[]> {
   return await ctx.db
     .query("snapshots")
-    .withIndex("by_settled", (range) =>
+    .withIndex("by_expiry", (range) =>
       range
-        .eq("conversationId", current.conversationId)
         .eq("expiresAt", undefined)
+        .eq("conversationId", current.conversationId)
         .lte("generation", current.generation),
     )
     .take(limit);

@@ -26,8 +26,8 @@ export const snapshotTables = {
   })
     .index("by_conversation", ["conversationId"])
     .index("by_storage", ["storageId"])
-    .index("by_expiry", ["expiresAt"])
-    .index("by_settled", ["conversationId", "expiresAt", "generation"]),
+    // Those without an expiry, by conversation: the settled ones, which go once they are replaced.
+    .index("by_expiry", ["expiresAt", "conversationId", "generation"]),
 
   /** One row per conversation with a snapshot: the pointer that only a fenced commit moves, and only forward. */
   currentSnapshots: defineTable({
