@@ -55,6 +55,25 @@ describe("the sweep", () => {
     expect(await queueStats(t)).toMatchObject({ processing: 0 });
   });
 
+  it("sees to a conversation whose worker died after its turn, before it claimed the next one", async () => {
+    const t = await startWithAgent();
+    const worker = await startWorker(t);
+    await enqueue(t, "c", "1");
+    const claimed = await worker.mustClaim();
+    await enqueue(t, "c", "2");
+    await letTimePass(t, 10_000);
+    await worker.heartbeat();
+    await worker.complete(claimed);
+    const reserved = (await snapshotOfAllTables(t)).lanes;
+    expect(reserved).toMatchObject([{ state: "ready", audience: worker.workerId }]);
+    passTime(60_000);
+    await t.action(async (ctx) => await ctx.runMutation(component.queue.internal.sweepOnce, { poolKey: "default" }));
+    const { lanes, capacityRequests } = await snapshotOfAllTables(t);
+    expect(lanes).toMatchObject([{ state: "ready", audience: "any" }]);
+    // Somebody has to come for it, and is asked to now.
+    expect(Number(capacityRequests?.[0]?.["scheduledAt"])).toBeGreaterThanOrEqual(Date.now());
+  });
+
   it("sleeps for good once nothing waits for the clock, and is woken by the next worker", async () => {
     const t = await startWithAgent();
     await startWorker(t);
