@@ -28,7 +28,7 @@ export type ProviderConfig = Infer<typeof vProviderConfig>;
 export const vScalingPolicy = v.object({
   minWorkers: v.number(),
   maxWorkers: v.number(),
-  /** Idle workers kept beyond what messages need. */
+  /** Workers in reserve that nobody has used yet: they sleep until a conversation needs them, and are replaced then. */
   warmWorkers: v.number(),
   conversationsPerWorker: v.number(),
   isolation: vIsolation,
@@ -64,8 +64,9 @@ export const DEFAULT_SCALING_POLICY: ScalingPolicy = {
   spawnStep: 5,
   // Long enough to answer a follow-up without a new machine, short enough that a forgotten chat costs cents.
   idleTimeoutMs: 5 * 60_000,
-  suspendAfterMs: 60_000,
-  retireAfterMs: 24 * 60 * 60_000,
+  // Rent or buy, see docs/pool-economics.md: 20 s up and 20 min of storage cost about what coming back costs.
+  suspendAfterMs: 20_000,
+  retireAfterMs: 20 * 60_000,
   // Creating a machine takes up to low tens of seconds, an agent runtime up to 30 s more.
   bootDeadlineMs: 3 * 60_000,
   drainDeadlineMs: 2 * 60_000,

@@ -24,12 +24,18 @@ export function isAsleep({ status, wakeRequestedAt }: PlannedWorker): boolean {
   return status === "suspended" && wakeRequestedAt === null;
 }
 
+/** How far a worker is from its next claim: up; waking up; a second away; a boot away. */
+function readiness(worker: PlannedWorker): number {
+  if (worker.status === "active") return 0;
+  if (worker.status === "starting") return 3;
+  return isAsleep(worker) ? 2 : 1;
+}
+
 /**
  * Gives every waiting conversation to a worker that may and can take it, and counts the machines that are missing. Who is
- * up comes before who is waking up, that one before who sleeps, and who sleeps with the conversation's files before who has none.
+ * ready sooner comes first, and who has the conversation's files before who has none.
  */
 export function assignDemand(usable: PlannedWorker[], { waiting, policy }: PlanInput): Demand {
-  const readiness = (worker: PlannedWorker) => (isAsleep(worker) ? 2 : Number(worker.status === "suspended"));
   const workers = usable
     .filter((worker) => isAvailable(worker) || isAsleep(worker))
     .sort((left, right) => readiness(left) - readiness(right));
@@ -85,25 +91,29 @@ export function resumes(demand: Demand, usable: PlannedWorker[], going: Set<stri
   const up = usable.filter((worker) => isAvailable(worker) && !going.has(worker.workerId));
   let missing = policy.minWorkers - up.length - asleep.filter(({ workerId }) => demand.wanted.has(workerId)).length;
   missing -= demand.uncovered;
-  let missingSpares = policy.warmWorkers - spares(up, demand, input).length;
   return asleep.flatMap((worker): PlanAction[] => {
     const { workerId, machineId } = worker;
     const isWanted = demand.wanted.has(workerId);
-    const isSpare = isSpareOf(worker, demand, input);
-    if (machineId === null || !(isWanted || missing > 0 || (isSpare && missingSpares > 0))) return [];
+    if (machineId === null || !(isWanted || missing > 0)) return [];
     if (!isWanted) missing -= 1;
-    if (isSpare) missingSpares -= 1;
     const reason = isWanted ? "A message waits that it may take." : "The policy asks for workers in reserve.";
     return [{ kind: "resume", workerId, machineId, reason }];
   });
 }
 
-/** `up` are the workers that are there, or will be without another machine. */
-export function spawns(demand: Demand, up: PlannedWorker[], room: number, input: PlanInput): PlanAction[] {
+/**
+ * `up` are the workers that are there, or will be without another machine; `staying` are these and those that sleep. A spare
+ * may sleep: it is back in a second or two, and costs next to nothing until then.
+ */
+export function spawns(
+  demand: Demand,
+  { up, staying, room }: { up: PlannedWorker[]; staying: PlannedWorker[]; room: number },
+  input: PlanInput,
+): PlanAction[] {
   const { policy, spawnLimit } = input;
   // What is outdated is to be replaced: its successor is asked for first.
   const toMinimum = Math.max(0, policy.minWorkers - (up.length - surge(up, input)) - demand.uncovered);
-  const toWarm = Math.max(0, policy.warmWorkers - spares(up, demand, input).length);
+  const toWarm = Math.max(0, policy.warmWorkers - spares(staying, demand, input).length);
   const count = Math.min(demand.uncovered + Math.max(toMinimum, toWarm), room, spawnLimit);
   return Array.from({ length: count }, (_, index): PlanAction => {
     const isForMessages = index < demand.uncovered;

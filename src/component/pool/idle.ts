@@ -63,16 +63,28 @@ export function rests(
   const { now, policy } = input;
   const staying = usable.filter((worker) => isAvailable(worker) && !going.has(worker.workerId));
   let beyondMinimum = staying.length + coming - policy.minWorkers;
-  const reserve = new Set(spares(staying, demand, input).map(({ workerId }) => workerId));
+  const present = usable.filter(({ workerId }) => !going.has(workerId));
+  const reserve = new Set(spares(present, demand, input).map(({ workerId }) => workerId));
   const actions: PlanAction[] = [];
+  // A spare that sleeps goes only when there are more of them than the policy wants.
+  for (const worker of present) {
+    const { workerId, statusSince } = worker;
+    if (!isAsleep(worker) || !reserve.has(workerId) || reserve.size <= policy.warmWorkers) continue;
+    if (now - statusSince < policy.retireAfterMs) continue;
+    reserve.delete(workerId);
+    actions.push({ kind: "drain", workerId, reason: `It slept for ${seconds(policy.retireAfterMs)}.` });
+  }
   const idle = staying.filter(isIdle).sort((left, right) => left.lastActiveAt - right.lastActiveAt);
   for (const worker of idle) {
     const { workerId } = worker;
     if (demand.wanted.has(workerId) || beyondMinimum <= 0) continue;
     const { afterMs, machineId } = restOf(worker, input);
     const idleFor = now - idleSince(worker);
-    if (idleFor < afterMs) continue;
-    if (reserve.has(workerId)) {
+    const isSpare = reserve.has(workerId);
+    // Nobody is about to come back to one that the reserve was made for: it sleeps at once.
+    const isReserve = isSpare && machineId !== null && reserve.size <= policy.warmWorkers;
+    if (idleFor < afterMs && !isReserve) continue;
+    if (isSpare && machineId === null) {
       if (reserve.size <= policy.warmWorkers) continue;
       reserve.delete(workerId);
     }

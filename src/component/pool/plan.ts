@@ -29,7 +29,8 @@ export function plan(input: PlanInput): PlanAction[] {
   const woken = resumes(demand, usable, going, input);
   const wokenIds = workersOf(woken);
   const up = usable.filter((worker) => isAvailable(worker) || wokenIds.has(worker.workerId));
-  const spawned = spawns(demand, up, places.room, left);
+  const staying = usable.filter(({ workerId }) => !going.has(workerId));
+  const spawned = spawns(demand, { up, staying, room: places.room }, left);
   const rested = rests(demand, usable, going, woken.length + spawned.length, input);
   // Whoever is wanted, or must go, is not frozen first.
   const isOverruled = (action: PlanAction) =>

@@ -120,7 +120,8 @@ export async function startPool(policy: Partial<ScalingPolicy> = {}, provider: P
   vi.stubGlobal("fetch", api.fetch);
   await configureAgent(t);
   await storeToken(t, api.token);
-  await setPolicy(t, policy);
+  // A test that sets a shorter idle time-out than this is one about workers that are drained.
+  await setPolicy(t, { suspendAfterMs: 60_000, ...policy });
   if (provider !== null) await setProvider(t, provider);
   await letTimePass(3_000);
   api.calls.length = 0;

@@ -64,7 +64,9 @@ function tendSuspended(worker: PlannedWorker, machine: SeenMachine | null, { now
     const reason = "It is wanted, and has not come back yet.";
     return isDue && isDown ? { kind: "resume" as const, workerId, machineId, reason } : null;
   }
-  if (now - worker.statusSince >= policy.retireAfterMs) {
+  // A spare is weighed against the other spares, see `rests`.
+  const isSpare = worker.scope === null && worker.isolation === policy.isolation;
+  if (!isSpare && now - worker.statusSince >= policy.retireAfterMs) {
     return { kind: "drain" as const, workerId, reason: `It slept for ${seconds(policy.retireAfterMs)}.` };
   }
   if (worker.isOutdated === true) return { kind: "drain" as const, workerId, reason: OUTDATED };
