@@ -1,5 +1,5 @@
 /** `npm run bench:latency`: how long a user waits, next to the floor that the same backend sets in the same run. `--check` holds the limits. */
-import { parseArgs } from "node:util";
+import { commandOptions } from "../command-options.js";
 import { measureLatency } from "./latency-cases.js";
 import { brokenLatencyLimits } from "./latency-limits.js";
 
@@ -9,13 +9,11 @@ import { brokenLatencyLimits } from "./latency-limits.js";
  */
 const MAX_CHECKS = 3;
 
-const { values } = parseArgs({
-  options: {
-    json: { type: "boolean", default: false },
-    check: { type: "boolean", default: false },
-    turns: { type: "string", default: "30" },
-    "cold-starts": { type: "string", default: "3" },
-  },
+const values = commandOptions({
+  json: { type: "boolean", default: false },
+  check: { type: "boolean", default: false },
+  turns: { type: "string", default: "30" },
+  "cold-starts": { type: "string", default: "3" },
 });
 
 const log = (line: string) => void process.stderr.write(`${line}\n`);

@@ -1,11 +1,12 @@
 /** `npm run bench:ops`: what each call reads and writes, at every size a deployment may have. `--check` fails on a broken budget. */
-import { parseArgs } from "node:util";
+import { commandOptions } from "../command-options.js";
 import { brokenBudgets } from "./budgets.js";
 import { measureScenario, type OpsRow } from "./ops-cases.js";
 import type { Scenario } from "./ops-world.js";
 
-const { values } = parseArgs({
-  options: { json: { type: "boolean", default: false }, check: { type: "boolean", default: false } },
+const values = commandOptions({
+  json: { type: "boolean", default: false },
+  check: { type: "boolean", default: false },
 });
 
 const BASE: Scenario = { backlog: 100, conversations: 100, workers: 10, finishedWorkers: 0, history: 0 };

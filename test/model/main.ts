@@ -6,17 +6,15 @@
  */
 import { spawnSync } from "node:child_process";
 import process from "node:process";
-import { parseArgs } from "node:util";
+import { commandOptions } from "../command-options.js";
 import { DEFAULT_LENGTH, DEFAULT_RUNS } from "./options.js";
 
-const { values } = parseArgs({
-  options: {
-    runs: { type: "string", default: String(DEFAULT_RUNS) },
-    length: { type: "string", default: String(DEFAULT_LENGTH) },
-    seed: { type: "string" },
-    path: { type: "string" },
-    replay: { type: "string" },
-  },
+const values = commandOptions({
+  runs: { type: "string", default: String(DEFAULT_RUNS) },
+  length: { type: "string", default: String(DEFAULT_LENGTH) },
+  seed: { type: "string" },
+  path: { type: "string" },
+  replay: { type: "string" },
 });
 
 for (const name of ["runs", "length", "seed"] as const) {

@@ -2,7 +2,7 @@
  * `npm run bench:pool`: what each policy costs and how long its users wait, on four workloads, in virtual time. `--check`
  * fails on a broken promise, `--write` brings the tables and the chart of the docs up to date, `--sweep` tries other settings.
  */
-import { parseArgs } from "node:util";
+import { commandOptions } from "../../command-options.js";
 import { writeResults } from "./docs-page.js";
 import { brokenPromises } from "./promises.js";
 import { simulate } from "./policies.js";
@@ -10,14 +10,12 @@ import { POLICIES, toRow, type PoolRow } from "./results.js";
 import { sweep } from "./sweep.js";
 import { makeTrace, TRACES } from "./traces.js";
 
-const { values } = parseArgs({
-  options: {
-    json: { type: "boolean", default: false },
-    check: { type: "boolean", default: false },
-    write: { type: "boolean", default: false },
-    sweep: { type: "boolean", default: false },
-    seed: { type: "string", default: "1" },
-  },
+const values = commandOptions({
+  json: { type: "boolean", default: false },
+  check: { type: "boolean", default: false },
+  write: { type: "boolean", default: false },
+  sweep: { type: "boolean", default: false },
+  seed: { type: "string", default: "1" },
 });
 const seed = Number(values.seed);
 if (!Number.isSafeInteger(seed) || seed < 0) throw new Error("--seed must be a whole number that is not negative.");

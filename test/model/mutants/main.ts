@@ -5,15 +5,13 @@
  */
 import { rm } from "node:fs/promises";
 import process from "node:process";
-import { parseArgs } from "node:util";
+import { commandOptions } from "../../command-options.js";
 import { MUTANTS, type Mutant } from "./list.js";
 import { copyTree, requireHealthy, tryMutant, type Verdict } from "./run.js";
 
 const DAY_MS = 24 * 60 * 60_000;
 
-const { values } = parseArgs({
-  options: { sample: { type: "string" }, seed: { type: "string" }, only: { type: "string" } },
-});
+const values = commandOptions({ sample: { type: "string" }, seed: { type: "string" }, only: { type: "string" } });
 const seed = Number(values.seed ?? Math.floor(Date.now() / DAY_MS));
 
 function chooseMutants(): Mutant[] {
