@@ -43,7 +43,7 @@ export type Step =
   | { do: "kill" | "lose" | "drain" | "leave" | "pause" | "resume"; worker: number }
   | { do: "duplicate"; copies: number }
   | { do: "cancel" | "redrive"; message: number }
-  /** Not drawn at random: no function of the component removes an agent, only an operator can, by hand. */
+  /** No function of the component removes an agent; an operator does, by hand, in the dashboard. */
   | { do: "removeAgent"; agent: number }
   | { do: "setAgent"; agent: number; isEnabled: boolean }
   | { do: "setPolicy"; agent: number; policy: number };
@@ -144,5 +144,6 @@ export const WEIGHTED_STEPS: { weight: number; arbitrary: fc.Arbitrary<Step> }[]
   { weight: 3, arbitrary: step("cancel", { message: index }) },
   { weight: 3, arbitrary: step("redrive", { message: index }) },
   { weight: 3, arbitrary: step("setPolicy", { agent: index, policy: index }) },
+  { weight: 1, arbitrary: step("removeAgent", { agent: index }) },
   { weight: 3, arbitrary: step("setAgent", { agent: index, isEnabled: fc.constantFrom(true, true, true, false) }) },
 ];
