@@ -2,6 +2,7 @@
 import { lstat, mkdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Attachment } from "../../../src/shared/payload.js";
+import { removeTree } from "../locked-folders.js";
 import { errorMessage, type Logger } from "../logger.js";
 import type { TurnAttachment } from "../runtimes/runtime.js";
 import { jitteredBackoffMs, sleep } from "../timing.js";
@@ -60,7 +61,7 @@ async function download(
 ): Promise<string | null> {
   const target = join(workspaceDirectory, path);
   await makeFolders(workspaceDirectory, dirname(path).split("/"));
-  await rm(target, { recursive: true, force: true });
+  await removeTree(target);
   const expected = { sha256: attachment.sha256 ?? null, sizeBytes: attachment.sizeBytes ?? null, maxBytes };
   for (let attempt = 1; ; attempt++) {
     try {

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import type { Claim } from "../../../src/shared/worker-protocol.js";
 import { MAX_REPLY_FILE_BYTES, MAX_REPLY_FILES } from "../../../src/shared/worker-protocol.js";
 import type { CallPolicy, WorkerSession } from "../backend/session.js";
-import type { Logger } from "../logger.js";
-import { errorMessage } from "../logger.js";
+import { removeTree } from "../locked-folders.js";
+import { errorMessage, type Logger } from "../logger.js";
 import { jitteredBackoffMs, sleep } from "../timing.js";
 import { TurnFailed } from "../turn-failure.js";
 import { TransferFailed, uploadFile } from "../workspaces/transfer.js";
@@ -107,6 +107,6 @@ async function moveToSent(workspaceDirectory: string, file: string, name: string
   // Whatever else the agent has put there must not lead out of the workspace.
   if (found !== null && !found.isDirectory()) await rm(folder);
   await mkdir(folder, { recursive: true });
-  await rm(join(folder, name), { recursive: true, force: true });
+  await removeTree(join(folder, name));
   await rename(file, join(folder, name));
 }

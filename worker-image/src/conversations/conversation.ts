@@ -1,5 +1,6 @@
 /** One conversation on this worker: its folder, its runtime, and the rule that only one turn at a time has them. */
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
+import { removeTree } from "../locked-folders.js";
 import type { Logger } from "../logger.js";
 import type { Runtime, RuntimeContext, StartInput } from "../runtimes/runtime.js";
 import { withoutSkills } from "../skills/directory.js";
@@ -92,6 +93,6 @@ export class Conversation {
     stopping.catch((error: unknown) => this.logger.warn({ error }, "The runtime did not stop cleanly."));
     if (!(await settledWithin(stopping, STOP_TIMEOUT_MS))) this.logger.warn("The runtime did not stop in time.");
     this.isStarted = false;
-    await rm(this.paths.temporary, { recursive: true, force: true });
+    await removeTree(this.paths.temporary);
   }
 }

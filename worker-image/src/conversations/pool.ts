@@ -1,6 +1,7 @@
 /** The conversations this worker has on its disk or in its memory, and how many of them it keeps. */
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { removeTree } from "../locked-folders.js";
 import { errorMessage, type Logger } from "../logger.js";
 import type { Runtime, RuntimeContext } from "../runtimes/runtime.js";
 import { removeLeftovers } from "../snapshots/replace-directory.js";
@@ -25,9 +26,9 @@ export class ConversationPool {
    * machine's earlier owner are not for this one's agents to read.
    */
   async prepareDisk({ keepFolders }: { keepFolders: boolean }): Promise<void> {
-    await rm(temporaryDirectory(this.dataDirectory), { recursive: true, force: true });
+    await removeTree(temporaryDirectory(this.dataDirectory));
     for (const directory of [conversationsDirectory(this.dataDirectory), recordsDirectory(this.dataDirectory)]) {
-      if (!keepFolders) await rm(directory, { recursive: true, force: true });
+      if (!keepFolders) await removeTree(directory);
       await mkdir(directory, { recursive: true, mode: 0o700 });
     }
     await removeLeftovers(conversationsDirectory(this.dataDirectory));
@@ -96,6 +97,6 @@ export class ConversationPool {
   private async removeFolder(key: string): Promise<void> {
     // The record first: a folder without one is never used.
     await rm(join(recordsDirectory(this.dataDirectory), `${key}.json`), { force: true });
-    await rm(join(conversationsDirectory(this.dataDirectory), key), { recursive: true, force: true });
+    await removeTree(join(conversationsDirectory(this.dataDirectory), key));
   }
 }

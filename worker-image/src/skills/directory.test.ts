@@ -1,6 +1,7 @@
-import { chmod, chown, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
+import { asOrdinaryUser } from "../testing/ordinary-user.js";
 import { manifestSkill } from "../testing/skills.js";
 import { temporaryDirectory } from "../testing/temporary.js";
 import type { CatalogSkill } from "./catalog.js";
@@ -16,23 +17,6 @@ function skill(dirName: string, contents: Record<string, string> = {}): CatalogS
 
 const weather = skill("weather", { "scripts/index.mjs": "1" });
 const accounting = skill("accounting");
-
-/** Permissions mean nothing to root; what the image runs as is an ordinary user. */
-async function asOrdinaryUser(directory: string, work: () => Promise<void>): Promise<void> {
-  if (process.getuid?.() !== 0 || process.seteuid === undefined) {
-    await work();
-    return;
-  }
-  const nobody = 65_534;
-  for (const name of ["", ...(await readdir(directory, { recursive: true }))])
-    await chown(join(directory, name), nobody, nobody);
-  process.seteuid(nobody);
-  try {
-    await work();
-  } finally {
-    process.seteuid(0);
-  }
-}
 
 describe("the folder of skills", () => {
   let root: string;

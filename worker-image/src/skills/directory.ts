@@ -1,7 +1,8 @@
 /** Makes the folder of skills in a workspace hold exactly the skills it should, whatever an agent has made of it. */
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { chmod, mkdir, readdir, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { isDenied, removeTree, unlock } from "../locked-folders.js";
 import type { Excludes } from "../snapshots/tree-scan.js";
 import type { CatalogSkill } from "./catalog.js";
 import { compareSkillFolder, kindOf, writeSkillFolder } from "./files.js";
@@ -53,7 +54,7 @@ async function arrange(skills: readonly CatalogSkill[], { root, ...options }: Op
   const others = await otherSkills(root);
   const { foreign, strays, broken } = await inspect(root, skills);
   const remove = async (paths: readonly string[]) => {
-    for (const path of paths) await rm(join(root, path), { recursive: true, force: true });
+    for (const path of paths) await removeTree(join(root, path));
   };
   if (others.length > 0 || foreign.length > 0 || broken.length > 0) {
     await options.beforeChanging();
@@ -101,7 +102,7 @@ async function replaceSkills(target: string, skills: readonly CatalogSkill[], te
     if ((await kindOf(target)) !== "absent") await rename(target, outgoing);
     if (skills.length > 0) await rename(incoming, target);
   } finally {
-    for (const path of [incoming, outgoing]) await rm(path, { recursive: true, force: true });
+    for (const path of [incoming, outgoing]) await removeTree(path);
   }
 }
 
@@ -135,23 +136,13 @@ async function notAFolder(root: string, folder: string): Promise<string | null> 
   return null;
 }
 
-const isDenied = (error: unknown) =>
-  error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM");
-
 /** Makes every folder from `root` to the bottom of `path` one that its owner may read and change. Follows no link. */
 async function openUp(root: string, path: string): Promise<void> {
   const parts = path.split("/");
-  for (let length = 1; length <= parts.length; length++) {
+  for (let length = 1; length < parts.length; length++) {
     const folder = join(root, ...parts.slice(0, length));
     if ((await kindOf(folder)) !== "directory") return;
     await chmod(folder, 0o700);
   }
-  const below = async (folder: string): Promise<void> => {
-    for (const entry of await readdir(folder, { withFileTypes: true })) {
-      if (!entry.isDirectory()) continue;
-      await chmod(join(folder, entry.name), 0o700);
-      await below(join(folder, entry.name));
-    }
-  };
-  await below(join(root, ...parts));
+  await unlock(join(root, ...parts));
 }

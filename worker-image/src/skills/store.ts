@@ -1,9 +1,10 @@
 /** The bundles this worker has, on its disk by their SHA-256. An agent could reach them, so they are verified whenever they are read. */
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { bundleDigestText, skillBundleProblem } from "../../../src/shared/skill-bundle.js";
 import type { ManifestSkill } from "../../../src/shared/skills.js";
+import { removeTree } from "../locked-folders.js";
 import { NotASkill, readSkillFolder, sha256Of, writeSkillFolder, type SkillFileContent } from "./files.js";
 
 /** A bundle that is not what its manifest says. */
@@ -39,7 +40,7 @@ export class SkillStore {
       const isAbsent = error instanceof Error && "code" in error && error.code === "ENOENT";
       if (!isAbsent && !(error instanceof NotASkill)) throw error;
     }
-    await rm(folder, { recursive: true, force: true });
+    await removeTree(folder);
     return null;
   }
 
@@ -52,10 +53,10 @@ export class SkillStore {
     const folder = join(this.directory, skill.sha256);
     try {
       await writeSkillFolder(incoming, files);
-      await rm(folder, { recursive: true, force: true });
+      await removeTree(folder);
       await rename(incoming, folder);
     } finally {
-      await rm(incoming, { recursive: true, force: true });
+      await removeTree(incoming);
     }
     return files;
   }
@@ -63,7 +64,7 @@ export class SkillStore {
   /** Removes all bundles but these. */
   async keepOnly(wanted: ReadonlySet<string>): Promise<void> {
     for (const name of await this.list()) {
-      if (!wanted.has(name)) await rm(join(this.directory, name), { recursive: true, force: true });
+      if (!wanted.has(name)) await removeTree(join(this.directory, name));
     }
   }
 }

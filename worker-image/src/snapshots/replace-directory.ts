@@ -1,7 +1,8 @@
 /** Puts a finished folder in the place of another one, so that a reader finds the old content or the new, never a mix. */
 import { randomBytes } from "node:crypto";
-import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, readdir, rename } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { removeTree } from "../locked-folders.js";
 
 /** Both marks can only be left behind by a process that died; {@link removeLeftovers} knows them. */
 const NEW_MARK = ".incoming-";
@@ -40,14 +41,14 @@ export async function replaceDirectory(target: string, replacement: string): Pro
     await rename(old, target);
     throw error;
   }
-  await rm(old, { recursive: true, force: true });
+  await removeTree(old);
 }
 
 /** Removes what a process that died in the middle of a replacement left in `parent`. */
 export async function removeLeftovers(parent: string): Promise<void> {
   for (const name of await readdir(parent).catch(() => [])) {
     if (name.startsWith(NEW_MARK) || name.startsWith(OLD_MARK)) {
-      await rm(join(parent, name), { recursive: true, force: true });
+      await removeTree(join(parent, name));
     }
   }
 }
