@@ -177,21 +177,84 @@ describe("lists", () => {
 });
 
 describe("volumes", () => {
+  const VOLUME = {
+    id: "vol_1",
+    name: "data_x",
+    region: "fra",
+    state: "created",
+    size_gb: 10,
+    attached_machine_id: "m1",
+  };
+  const observed = {
+    volumeId: "vol_1",
+    name: "data_x",
+    region: "fra",
+    state: "ready",
+    attachedMachineId: "m1",
+    createdAt: Date.parse("2026-05-01T10:00:00Z"),
+    usdPerDay: 0.05,
+  };
+  const created_at = "2026-05-01T10:00:00Z";
+
+  it("are made for the machine that is to come, unattached and without copies of their own", async () => {
+    server.answer(json(200, { ...VOLUME, created_at, attached_machine_id: null }));
+    const { guest } = SPEC;
+    const made = await provider.createVolume({ name: "data_x", region: "fra", sizeGb: 10, guest });
+    expect(made).toEqual({ ...observed, attachedMachineId: null });
+    expect(server.asked.at(-1)).toMatchObject({
+      method: "POST",
+      url: "/v1/apps/my-app/volumes",
+      body: {
+        name: "data_x",
+        region: "fra",
+        size_gb: 10,
+        compute: { cpu_kind: "shared", cpus: 2, memory_mb: 512 },
+        auto_backup_enabled: false,
+      },
+    });
+    server.answer(json(400, { error: "no capacity" }));
+    const refused = provider.createVolume({ name: "data_x", region: "fra", sizeGb: 10, guest });
+    expect(await errorOf(refused)).toMatchObject({ kind: "no_capacity" });
+    server.answer(json(200, { ok: true }));
+    const unclear = provider.createVolume({ name: "data_x", region: "fra", sizeGb: 10, guest });
+    expect(await errorOf(unclear)).toMatchObject({ kind: "ambiguous" });
+  });
+
+  it("are looked at one by one: gone only when Fly is sure, and never for an answer that cannot be read", async () => {
+    server.answer(json(200, { ...VOLUME, created_at }));
+    expect(await provider.getVolume("vol_1")).toEqual(observed);
+    server.answer(json(200, { ...VOLUME, state: "pending_destroy", attached_machine_id: "" }));
+    expect(await provider.getVolume("vol_1")).toMatchObject({
+      state: "leaving",
+      attachedMachineId: null,
+      usdPerDay: 0,
+    });
+    server.answer(json(200, { ...VOLUME, state: "hydrating" }));
+    expect(await provider.getVolume("vol_1")).toMatchObject({ state: "unknown", usdPerDay: 0.05 });
+    server.answer(json(404, { error: "not_found: volume not found" }));
+    expect(await provider.getVolume("vol_2")).toBeNull();
+    server.answer(json(200, []));
+    expect(await errorOf(provider.getVolume("vol_2"))).toMatchObject({ kind: "busy" });
+  });
+
   it("are listed and deleted, with the answer as it was", async () => {
-    server.answer(
-      json(200, [
-        { id: "vol_1", name: "data", state: "created", size_gb: 10, attached_machine_id: "m1" },
-        { name: "x" },
-      ]),
-    );
-    expect(await provider.listVolumes()).toEqual([
-      { volumeId: "vol_1", name: "data", state: "created", attachedMachineId: "m1", usdPerDay: 0.05 },
-    ]);
+    server.answer(json(200, [{ ...VOLUME, created_at }, { name: "x" }]));
+    expect(await provider.listVolumes()).toEqual([observed]);
     server.answer(json(412, { error: "volume is attached" }));
     expect(await provider.deleteVolume("vol_1")).toMatchObject({ status: 412 });
     server.answer(json(200, {}));
     expect(await provider.deleteVolume("vol_1")).toEqual({ status: 200, message: "deleted" });
     server.answer((_asked, response) => void response.destroy());
     expect(await errorOf(provider.deleteVolume("vol_1"))).toMatchObject({ kind: "ambiguous" });
+  });
+
+  it("are mounted by a machine, which says so wherever it is looked at", async () => {
+    const config = { mounts: [{ volume: "vol_2", path: "/data" }] };
+    server.answer(json(200, { ...MACHINE, config }));
+    const machine = await provider.createMachine({ ...SPEC, volume: { volumeId: "vol_1", path: "/data" } });
+    expect(server.asked.at(-1)?.body).toMatchObject({ config: { mounts: [{ volume: "vol_1", path: "/data" }] } });
+    expect(machine.volumeId).toBe("vol_2");
+    server.answer(json(200, { ...MACHINE, incomplete_config: config }));
+    expect(await provider.getMachine("m1")).toMatchObject({ volumeId: "vol_2" });
   });
 });

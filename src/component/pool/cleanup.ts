@@ -161,7 +161,7 @@ export async function takeInventory(provider: Provider): Promise<Inventory> {
     const volumes = await provider.listVolumes();
     return {
       machines: machines.filter(({ state }) => state !== "gone" && state !== "leaving"),
-      volumes: volumes.filter(({ state }) => state !== "pending_destroy" && state !== "destroyed"),
+      volumes: volumes.filter(({ state }) => state !== "leaving"),
     };
   } catch (error) {
     throw asThrown(error);

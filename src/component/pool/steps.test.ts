@@ -4,6 +4,7 @@ import {
   ProviderError,
   type MachineState,
   type ObservedMachine,
+  type ObservedVolume,
   type ProviderErrorKind,
 } from "../providers/provider.js";
 import type { MachineSpec, Provider } from "../providers/provider.js";
@@ -26,6 +27,15 @@ const machine = (change: Partial<ObservedMachine> = {}): ObservedMachine => ({
   region: "fra",
   state: "running",
   metadata: METADATA,
+  createdAt: 1,
+  ...change,
+});
+const volume = (change: Partial<ObservedVolume> = {}): ObservedVolume => ({
+  volumeId: "vol",
+  name: "data_tag_w",
+  region: "fra",
+  state: "ready",
+  attachedMachineId: null,
   createdAt: 1,
   ...change,
 });
@@ -53,6 +63,8 @@ function scripted(script: Script): { provider: Provider; calls: string[] } {
     stopMachine: async () => await next("stopMachine", "", undefined),
     waitUntilStopped: async () => await next("waitUntilStopped", "", true),
     destroyMachine: async () => await next("destroyMachine", "", undefined),
+    createVolume: async ({ region }) => await next("createVolume", region, volume({ region })),
+    getVolume: async (id) => await next("getVolume", id, null),
     listVolumes: async () => await next("listVolumes", "", []),
     deleteVolume: async () => await next("deleteVolume", "", { status: 200, message: "" }),
   };

@@ -10,17 +10,26 @@ export type ObservedMachine = {
   metadata: Record<string, string>;
   /** ms; 0 when the provider did not say. */
   createdAt: number;
+  /** The volume it mounts, as the provider says now: moving a machine to another host changes it. */
+  volumeId?: string;
   /** What it costs as long as it stays as it is, estimated; left out by a provider that costs nothing. */
   usdPerDay?: number;
 };
 
 export type ObservedVolume = {
   volumeId: string;
+  /** Not unique: two volumes may have the same. */
   name: string;
-  state: string;
+  region: string;
+  state: VolumeState;
   attachedMachineId: string | null;
+  /** ms; 0 when the provider did not say. */
+  createdAt: number;
   usdPerDay?: number;
 };
+
+/** `ready`: it may be attached, or is. `leaving`: deleted, and costs nothing any more. `unknown`: anything else. */
+export type VolumeState = "ready" | "leaving" | "unknown";
 
 /**
  * `booting`: on its way up. `running`. `suspended`: frozen with its memory, goes on where it was when it is started. `halted`: its process is not running and will not start by itself. `leaving`: being
@@ -39,8 +48,18 @@ export type MachineSpec = {
   /** Files written before the process starts, by absolute path. */
   files: Record<string, string>;
   metadata: Record<string, string>;
+  /** A volume of the same region that is attached to nothing, and where the machine sees it. */
+  volume?: { volumeId: string; path: string };
   /** Time a process gets between the stop signal and being killed. */
   stopTimeoutSeconds: number;
+};
+
+export type VolumeSpec = {
+  name: string;
+  region: string;
+  sizeGb: number;
+  /** The machine that is to come: where there is no room for it, the volume would be of no use. */
+  guest: MachineSpec["guest"];
 };
 
 /** Every call has a time-out, and throws {@link ProviderError} for whatever is not its result. */
@@ -60,7 +79,13 @@ export interface Provider {
   waitUntilStopped(machineId: string, timeoutSeconds: number): Promise<boolean>;
   /** Whatever its state; a machine that is gone already is not an error. */
   destroyMachine(machineId: string): Promise<void>;
+  /** Not safe to repeat: each call that succeeds makes another one. */
+  createVolume(spec: VolumeSpec): Promise<ObservedVolume>;
+  /** `null` when the provider is sure that it is gone. */
+  getVolume(volumeId: string): Promise<ObservedVolume | null>;
+  /** Eventually consistent: absence proves nothing. */
   listVolumes(): Promise<ObservedVolume[]>;
+  /** `status` is the provider's, as in HTTP; one that is attached is refused. */
   deleteVolume(volumeId: string): Promise<{ status: number; message: string }>;
 }
 

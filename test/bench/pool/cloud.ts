@@ -128,6 +128,15 @@ export class Cloud implements Provider {
     });
   }
 
+  async createVolume(): Promise<never> {
+    throw new Error("There are no volumes here.");
+  }
+
+  async getVolume(): Promise<null> {
+    await this.call("volume_get", "app");
+    return null;
+  }
+
   async listVolumes(): Promise<never[]> {
     await this.call("volume_list", "app");
     return [];

@@ -3,17 +3,11 @@
  * retried behind the caller's back.
  */
 import { ProviderError } from "../provider.js";
-import type { MachineSpec, ObservedMachine, Provider, ProviderErrorKind } from "../provider.js";
+import type { ObservedMachine, Provider } from "../provider.js";
+import { parseJson, readList, unreadable, UNANSWERED, type Answer } from "./answers.js";
 import { TokenBuckets } from "./rates.js";
-import {
-  classifyError,
-  isRecord,
-  readError,
-  readMachine,
-  readRetryAfter,
-  readTakenBy,
-  readVolume,
-} from "./responses.js";
+import { machineRequest, volumeRequest } from "./requests.js";
+import { classifyError, readError, readMachine, readRetryAfter, readTakenBy, readVolume } from "./responses.js";
 
 export const FLY_API_URL = "https://api.machines.dev/v1";
 
@@ -130,15 +124,12 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
         action: "create",
         method: "POST",
         path: `${app}/machines`,
-        body: createRequest(spec),
+        body: machineRequest(spec),
         timeoutMs: CREATE_TIMEOUT_MS,
       });
       const machine = readMachine(answer.body);
       if (machine !== null) return machine;
-      throw new ProviderError("ambiguous", "The answer to a create could not be read.", {
-        status: 200,
-        requestId: null,
-      });
+      throw unreadable("ambiguous", answer);
     },
 
     async getMachine(machineId) {
@@ -192,6 +183,30 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
       }, undefined);
     },
 
+    async createVolume(spec) {
+      const answer = await call({
+        action: "create_volume",
+        method: "POST",
+        path: `${app}/volumes`,
+        body: volumeRequest(spec),
+        timeoutMs: CREATE_TIMEOUT_MS,
+      });
+      const volume = readVolume(answer.body);
+      // Something was answered with success: most likely there is one now.
+      if (volume === null) throw unreadable("ambiguous", answer);
+      return volume;
+    },
+
+    async getVolume(volumeId) {
+      return await unlessMissing(async () => {
+        const path = `${app}/volumes/${encodeURIComponent(volumeId)}`;
+        const answer = await call({ action: "get_volume", about: volumeId, method: "GET", path });
+        const volume = readVolume(answer.body);
+        if (volume === null) throw unreadable("busy", answer);
+        return volume;
+      }, null);
+    },
+
     async listVolumes() {
       return readList(await call({ action: "list_volumes", method: "GET", path: `${app}/volumes` }), readVolume);
     },
@@ -209,53 +224,4 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
       }
     },
   };
-}
-
-type Answer = { status: number; headers: Headers; body: unknown };
-
-function createRequest(spec: MachineSpec) {
-  return {
-    name: spec.name,
-    region: spec.region,
-    config: {
-      image: spec.image,
-      env: spec.environment,
-      metadata: spec.metadata,
-      guest: { cpu_kind: spec.guest.cpuKind, cpus: spec.guest.cpus, memory_mb: spec.guest.memoryMb },
-      files: Object.entries(spec.files).map(([guest_path, content]) => ({ guest_path, raw_value: base64(content) })),
-      // A machine that ends is done: the pool decides what follows, not the host.
-      restart: { policy: "no" },
-      stop_config: { signal: "SIGTERM", timeout: `${spec.stopTimeoutSeconds}s` },
-    },
-  };
-}
-
-function readList<T>(answer: Answer, read: (value: unknown) => T | null): T[] {
-  const { body } = answer;
-  // A list comes bare, or (as some deployments of the API do) as a member of an object.
-  const values = Array.isArray(body) ? body : isRecord(body) ? Object.values(body).find(Array.isArray) : undefined;
-  if (values === undefined) throw unreadable("busy", answer);
-  return values.flatMap((value: unknown) => read(value) ?? []);
-}
-
-const UNANSWERED = { status: 0, requestId: null };
-
-/** Something between us and the API answered in its place. */
-function unreadable(kind: ProviderErrorKind, { status, headers }: Answer): ProviderError {
-  return new ProviderError(kind, "The answer is not one of the Machines API.", {
-    status,
-    requestId: headers.get("fly-request-id"),
-  });
-}
-
-function base64(content: string): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(content)));
-}
-
-function parseJson(body: string): unknown {
-  try {
-    return body === "" ? null : JSON.parse(body);
-  } catch {
-    return null;
-  }
 }

@@ -18,8 +18,8 @@ describe("estimated prices", () => {
     const guest = { cpuKind: "shared", cpus: 1, memoryMb: 512 };
     expect(machineUsdPerDay("suspended", guest) * 30).toBeCloseTo(0.15, 9);
     expect(machineUsdPerDay("leaving", guest)).toBe(0);
-    expect(volumeUsdPerDay("created", 10) * 30).toBeCloseTo(1.5, 9);
-    expect(volumeUsdPerDay("pending_destroy", 10)).toBe(0);
+    expect(volumeUsdPerDay("ready", 10) * 30).toBeCloseTo(1.5, 9);
+    expect(volumeUsdPerDay("leaving", 10)).toBe(0);
   });
 
   it("count what nobody knows the state of as running", () => {

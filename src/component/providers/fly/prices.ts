@@ -3,7 +3,7 @@
  *
  * Source: https://fly.io/docs/about/pricing/, autumn 2026. Regions cost up to 1.6 times as much.
  */
-import type { MachineState } from "../provider.js";
+import type { MachineState, VolumeState } from "../provider.js";
 
 const DAY_SECONDS = 24 * 60 * 60;
 /** Per vCPU and second; a shared vCPU brings 256 MB, a performance vCPU 2 GB of memory. */
@@ -37,6 +37,6 @@ export function machineUsdPerDay(state: MachineState, { cpuKind, cpus, memoryMb 
 }
 
 /** A volume that waits for its end costs nothing. */
-export function volumeUsdPerDay(state: string, sizeGb: number): number {
-  return state === "pending_destroy" || state === "destroyed" ? 0 : sizeGb * STORED_GB_DAY;
+export function volumeUsdPerDay(state: VolumeState, sizeGb: number): number {
+  return state === "leaving" ? 0 : sizeGb * STORED_GB_DAY;
 }

@@ -1,5 +1,5 @@
 /** Reads the answers of Fly's Machines API: liberal in what it accepts, since new states and fields appear unannounced. */
-import type { MachineState, ObservedMachine, ObservedVolume, ProviderErrorKind } from "../provider.js";
+import type { MachineState, ObservedMachine, ObservedVolume, ProviderErrorKind, VolumeState } from "../provider.js";
 import { machineUsdPerDay, volumeUsdPerDay, type Guest } from "./prices.js";
 
 /**
@@ -48,8 +48,8 @@ export function readMachine(value: unknown): ObservedMachine | null {
   const machineId = text(value["id"]);
   const name = text(value["name"]);
   if (machineId === null || name === null) return null;
-  const createdAt = Date.parse(text(value["created_at"]) ?? "");
   const state = machineState(text(value["state"]) ?? "");
+  const volumeId = readMount(value["config"]) ?? readMount(value["incomplete_config"]);
   return {
     machineId,
     name,
@@ -57,7 +57,8 @@ export function readMachine(value: unknown): ObservedMachine | null {
     state,
     // When the host is not reachable, `config` is missing and the metadata sits in `incomplete_config`.
     metadata: { ...readMetadata(value["incomplete_config"]), ...readMetadata(value["config"]) },
-    createdAt: Number.isFinite(createdAt) ? createdAt : 0,
+    createdAt: readTime(value["created_at"]),
+    ...(volumeId === null ? {} : { volumeId }),
     usdPerDay: machineUsdPerDay(
       state,
       readGuest(value["config"]) ?? readGuest(value["incomplete_config"]) ?? SMALLEST_GUEST,
@@ -86,16 +87,45 @@ function readMetadata(config: unknown): Record<string, string> {
   return Object.fromEntries(entries);
 }
 
+/** Fly attaches one volume to a machine, at most. */
+function readMount(config: unknown): string | null {
+  const mounts = isRecord(config) ? config["mounts"] : undefined;
+  const mount: unknown = Array.isArray(mounts) ? mounts[0] : undefined;
+  return isRecord(mount) ? text(mount["volume"]) : null;
+}
+
+function readTime(value: unknown): number {
+  const time = Date.parse(text(value) ?? "");
+  return Number.isFinite(time) ? time : 0;
+}
+
+/** As in flyctl; like those of machines, names that are not here are `unknown`. */
+const VOLUME_STATES: ReadonlyMap<string, VolumeState> = new Map([
+  ["created", "ready"],
+  ["pending_destroy", "leaving"],
+  ["scheduling_destroy", "leaving"],
+  ["destroying", "leaving"],
+  ["destroyed", "leaving"],
+]);
+
+export function volumeState(state: string): VolumeState {
+  return VOLUME_STATES.get(state) ?? "unknown";
+}
+
+/** `null` for something that is not a volume. */
 export function readVolume(value: unknown): ObservedVolume | null {
   if (!isRecord(value)) return null;
   const volumeId = text(value["id"]);
   if (volumeId === null) return null;
-  const state = text(value["state"]) ?? "";
+  const state = volumeState(text(value["state"]) ?? "");
+  const attachedMachineId = text(value["attached_machine_id"]);
   return {
     volumeId,
     name: text(value["name"]) ?? "",
+    region: text(value["region"]) ?? "",
     state,
-    attachedMachineId: text(value["attached_machine_id"]),
+    attachedMachineId: attachedMachineId === "" ? null : attachedMachineId,
+    createdAt: readTime(value["created_at"]),
     usdPerDay: volumeUsdPerDay(state, number(value["size_gb"]) ?? 0),
   };
 }
