@@ -1,10 +1,11 @@
 /** Which files are fetched, under which names. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { MAX_ATTACHMENT_BYTES, MAX_MESSAGE_ATTACHMENT_BYTES } from "../../../src/shared/attachments.js";
 import type { Attachment } from "../../../src/shared/payload.js";
 import { wellFormed } from "../well-formed.js";
 import { withAttachments } from "./describe.js";
-import { MAX_ATTACHMENT_BYTES, MAX_MESSAGE_ATTACHMENT_BYTES, planAttachments } from "./plan.js";
+import { planAttachments } from "./plan.js";
 
 const file = (change: Partial<Attachment> = {}): Attachment => ({
   kind: "document",

@@ -1,11 +1,13 @@
 /** Decides which attachments of a message are fetched, under which names, and why others are not. Pure. */
+import {
+  isTakenAs,
+  MAX_ATTACHMENT_BYTES,
+  MAX_MESSAGE_ATTACHMENT_BYTES,
+  mediaTypeOf,
+} from "../../../src/shared/attachments.js";
 import type { Attachment } from "../../../src/shared/payload.js";
 import { extensionOf } from "./media-types.js";
 import { wellFormed } from "../well-formed.js";
-
-/** Chat services send at most 20 to 50 MB; a snapshot holds 512 MiB, and each file in it moves with every checkpoint. */
-export const MAX_ATTACHMENT_BYTES = 64 * 1024 * 1024;
-export const MAX_MESSAGE_ATTACHMENT_BYTES = 128 * 1024 * 1024;
 
 /** Below the workspace; one folder for each message, so that no file replaces another. */
 const ATTACHMENTS_FOLDER = "attachments";
@@ -17,18 +19,6 @@ export type PlannedAttachment =
   | { attachment: Attachment; name: string; decision: "fetch"; path: string; url: string; maxBytes: number }
   | { attachment: Attachment; name: string; decision: "leave"; why: string };
 
-/** What each kind may be declared as; a document may be anything that is not a program. */
-const TYPE_OF_KIND: Record<Attachment["kind"], RegExp> = {
-  photo: /^image\//,
-  video: /^(video\/|image\/gif$)/,
-  audio: /^(audio\/|video\/(mp4|ogg|webm)$|application\/ogg$)/,
-  voice: /^(audio\/|video\/(mp4|ogg|webm)$|application\/ogg$)/,
-  document:
-    /^(?!application\/(x-msdownload|x-dosexec|x-executable|x-sharedlib|x-mach-binary|vnd\.microsoft\.portable-executable|x-msi)$)/,
-};
-/** Programs that run by being opened, whatever they are declared as. */
-const PROGRAM_NAME = /\.(exe|dll|msi|scr|com|bat|cmd|pif|apk|jar|dmg|pkg)$/i;
-
 /** @param messageKey names the message's folder; the same at every try */
 export function planAttachments(attachments: readonly Attachment[], messageKey: string): PlannedAttachment[] {
   const taken = new Set<string>();
@@ -38,8 +28,8 @@ export function planAttachments(attachments: readonly Attachment[], messageKey: 
     const leave = (why: string) => ({ attachment, name, decision: "leave" as const, why });
     const { status, downloadUrl, sizeBytes, mimeType, kind } = attachment;
     if (status === "expired" || downloadUrl === undefined) return leave("it has expired and is no longer stored");
-    const type = mediaType(mimeType);
-    if ((type !== null && !TYPE_OF_KIND[kind].test(type)) || PROGRAM_NAME.test(name)) {
+    const type = mediaTypeOf(mimeType);
+    if (!isTakenAs(kind, type, name)) {
       return leave(`files of this type (${type ?? "a program"}) are not taken as a ${kind}`);
     }
     const maxBytes = Math.min(MAX_ATTACHMENT_BYTES, room);
@@ -54,16 +44,13 @@ export function planAttachments(attachments: readonly Attachment[], messageKey: 
   });
 }
 
-/** `image/jpeg` of `Image/JPEG; q=1`. */
-const mediaType = (mimeType: string | undefined) => mimeType?.split(";")[0]?.trim().toLowerCase() || null;
-
 function fileName({ fileName, kind, mimeType }: Attachment, index: number): string {
   const last = (fileName ?? "").normalize("NFC").split(/[/\\]/).at(-1) ?? "";
   const cleaned = last
     .replace(/[\u0000-\u001f\u007f<>:"|?*\u202a-\u202e\u2066-\u2069\ufffd]/g, "_")
     .replace(/^[.\s]+|[.\s]+$/g, "");
   if (cleaned !== "") return withinBytes(cleaned);
-  const extension = extensionOf(mediaType(mimeType)) ?? "bin";
+  const extension = extensionOf(mediaTypeOf(mimeType)) ?? "bin";
   return `${kind}-${index + 1}.${extension}`;
 }
 
