@@ -1,6 +1,7 @@
 /** Runs an agent's hooks: shell commands in its workspace, before and after a turn, each within its time limit. */
 import { errorMessage, type Logger, type SecretFilter } from "./logger.js";
 import { baseEnvironment, describeEnding, runCommand } from "./processes/command.js";
+import { redacted } from "./runtimes/redaction.js";
 import { TurnFailed } from "./turn-failure.js";
 
 /** What clones a repository or fetches a day's data; longer work belongs into the turn, where it can be seen. */
@@ -35,6 +36,7 @@ export async function runHooks(
       environment: { ...baseEnvironment(workspaceDirectory, temporaryDirectory), ...environment },
       timeoutMs,
       maxOutputCharacters: MAX_OUTPUT_CHARACTERS,
+      clean: (piece) => redacted(filter.clean(piece), environment),
       signal,
     }).catch((error: unknown) => {
       throw new TurnFailed(`${name} could not be started: ${filter.clean(errorMessage(error))}`, "hook_failed");
@@ -42,7 +44,7 @@ export async function runHooks(
     if (result.endedBy === "abort") return;
     const ending = describeEnding(result, timeoutMs);
     const isFine = result.endedBy === "itself" && result.exitCode === 0;
-    const output = filter.clean(result.output);
+    const { output } = result;
     logger[isFine ? "debug" : "warn"]({ hook: name, ending, output }, "A hook has ended.");
     if (isFine) continue;
     const lastLine = output.trimEnd().split("\n").at(-1)?.trim().slice(0, MAX_QUOTE_CHARACTERS) ?? "";

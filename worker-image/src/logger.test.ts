@@ -33,6 +33,19 @@ describe("the log", () => {
     expect(text).toContain("failed with [redacted]");
   });
 
+  it("hides secrets of several lines, and those with quotes", () => {
+    const filter = new SecretFilter();
+    const secret = '-----BEGIN KEY-----\nMIIEvQ"IBADANBg\n-----END KEY-----\n';
+    const lines: string[] = [];
+    const logger = createLogger("info", filter, { write: (line) => void lines.push(line) });
+    const forget = filter.hold([secret]);
+    logger.info({ output: `It says ${secret}.`, error: new Error(secret) }, secret);
+    expect(lines.join("")).not.toContain("MIIE");
+    expect(lines.join("")).toContain("It says [redacted].");
+    forget();
+    expect(filter.clean(JSON.stringify(secret))).toContain("MIIE");
+  });
+
   it("hides what storage URLs carry behind their question mark", () => {
     const text = logged((logger) =>
       logger.info({

@@ -9,6 +9,9 @@ const MIN_SECRET_LENGTH = 16;
 /** An agent's variables are secrets of others, which may be shorter; below this they are words. */
 const MIN_HELD_LENGTH = 8;
 
+/** As it is, and as it stands in a line of JSON, where quotes and ends of lines look different. */
+const formsOf = (secret: string) => [...new Set([secret, JSON.stringify(secret).slice(1, -1)])];
+
 /** Knows the secrets of this process and takes them out of any text. */
 export class SecretFilter {
   private readonly secrets = new Set<string>();
@@ -16,12 +19,12 @@ export class SecretFilter {
   private readonly held = new Map<string, number>();
 
   add(secret: string): void {
-    if (secret.length >= MIN_SECRET_LENGTH) this.secrets.add(secret);
+    if (secret.length >= MIN_SECRET_LENGTH) for (const form of formsOf(secret)) this.secrets.add(form);
   }
 
   /** The values of an agent's variables, for as long as its turn runs; the returned function forgets them. */
   hold(values: readonly string[]): () => void {
-    const secrets = values.filter(({ length }) => length >= MIN_HELD_LENGTH);
+    const secrets = values.filter(({ length }) => length >= MIN_HELD_LENGTH).flatMap(formsOf);
     for (const secret of secrets) this.held.set(secret, (this.held.get(secret) ?? 0) + 1);
     let isHeld = true;
     return () => {

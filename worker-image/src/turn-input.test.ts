@@ -23,4 +23,11 @@ describe("the environment of a turn", () => {
     });
     expect(environmentFrom({ environment, bridgeRuntimeConfig: null })).toEqual(environment);
   });
+
+  it("refuses a value that no program can be given, without quoting it", () => {
+    const environment = { MODEL_KEY: "x", PIN: "canary\0secret" };
+    const message = "The value of PIN has a zero byte in it, which no variable can have.";
+    const broken = () => environmentFrom({ environment, bridgeRuntimeConfig: null });
+    expect(broken).toThrow(expect.objectContaining({ name: "TurnFailed", kind: "config_error", message }));
+  });
 });

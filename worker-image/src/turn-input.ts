@@ -5,14 +5,22 @@ import { withAttachments } from "./attachments/describe.js";
 import { fetchAttachments } from "./attachments/fetch.js";
 import type { Logger } from "./logger.js";
 import type { StartInput, TurnInput, TurnSkill } from "./runtimes/runtime.js";
+import { TurnFailed } from "./turn-failure.js";
 import { conversationKey, type ConversationPaths } from "./workspaces/paths.js";
 
-/** What the agent's programs see: its own variables, and those of its bridge unless it has set them itself. */
+/**
+ * What the agent's programs see: its own variables, and those of its bridge unless it has set them itself.
+ *
+ * @throws TurnFailed for a value that no program can be given; the system's own error would quote it
+ */
 export function environmentFrom({
   environment,
   bridgeRuntimeConfig,
 }: Pick<HydrationBundle, "environment" | "bridgeRuntimeConfig">): Record<string, string> {
-  return { ...bridgeEnvironment(bridgeRuntimeConfig), ...environment };
+  const variables = { ...bridgeEnvironment(bridgeRuntimeConfig), ...environment };
+  const broken = Object.entries(variables).find(([, value]) => value.includes("\0"));
+  if (broken === undefined) return variables;
+  throw new TurnFailed(`The value of ${broken[0]} has a zero byte in it, which no variable can have.`, "config_error");
 }
 
 /** For whom the runtime is to be started. */

@@ -18,9 +18,13 @@ export class BoundedText {
     if (rest !== "") this.tail = half === 0 ? "" : (this.tail + rest).slice(-half);
   }
 
-  toString(): string {
+  /** @param clean applied to each piece that is left, before they are put together */
+  toString(clean = (piece: string) => piece): string {
     const left = this.total - this.head.length - this.tail.length;
-    const text = left > 0 ? `${this.head}\n[${left} characters left out]\n${this.tail}` : this.head + this.tail;
+    const text =
+      left > 0
+        ? `${clean(this.head)}\n[${left} characters left out]\n${clean(this.tail)}`
+        : clean(this.head + this.tail);
     return wellFormed(text);
   }
 }

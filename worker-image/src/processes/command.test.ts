@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { redacted } from "../runtimes/redaction.js";
 import { temporaryDirectory } from "../testing/temporary.js";
 import { monotonicMs, sleep } from "../timing.js";
 import { wellFormed } from "../well-formed.js";
@@ -17,6 +18,7 @@ async function setting(change: Partial<CommandOptions> = {}): Promise<CommandOpt
     environment: { ...baseEnvironment(directory, directory), MINE: "42" },
     timeoutMs: 20_000,
     maxOutputCharacters: 1_000,
+    clean: (piece) => piece,
     signal: new AbortController().signal,
     ...change,
   };
@@ -84,6 +86,29 @@ describe("a command", () => {
     const pid = Number(await untilFile(join(options.directory, "child")));
     for (let tries = 0; tries < 100 && isAlive(pid); tries++) await sleep(10);
     expect(isAlive(pid)).toBe(false);
+  });
+
+  it.runIf(process.platform === "linux")("leaves nothing behind that has left its process group either", async () => {
+    const options = await setting();
+    const escape = (file: string) => `setsid sh -c 'echo $$ > ${file}; sleep 60' >/dev/null 2>&1 &`;
+    const wait = (file: string) => `while [ ! -s ${file} ]; do sleep 0.01; done;`;
+    const [quiet, loud] = ["quiet", "loud"].map((file) => join(options.directory, file));
+    await runCommand(`${escape("quiet")} ${wait("quiet")}`, options);
+    const stopped = runCommand(`${escape("loud")} ${wait("loud")} sleep 60`, { ...options, timeoutMs: 500 });
+    expect((await stopped).endedBy).toBe("timeout");
+    for (const file of [quiet, loud]) {
+      const pid = Number(await untilFile(file ?? ""));
+      for (let tries = 0; tries < 100 && isAlive(pid); tries++) await sleep(10);
+      expect(isAlive(pid)).toBe(false);
+    }
+  });
+
+  it("has secrets taken out of its output before that is cut", async () => {
+    const clean = (piece: string) => redacted(piece, { KEY: "0123456789abcdefghij" });
+    // Half of what is kept ends in the middle of the secret.
+    const command = `printf '%0490d' 0 | tr 0 x; printf 0123456789abcdefghij; printf '%02000d' 0 | tr 0 y`;
+    const { output } = await runCommand(command, await setting({ clean }));
+    expect(output).toMatch(/^x+\[KEY redacted\]\n\[\d+ characters left out\]\ny+$/);
   });
 
   it("that prints without end costs bounded memory", async () => {

@@ -1,7 +1,10 @@
 /** Runs one shell command in a process group of its own, with a time limit and a bounded output, and leaves nothing running. */
 import { spawn, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { constants } from "node:os";
+import type { Readable } from "node:stream";
 import { BoundedText } from "./bounded-text.js";
+import { killMarked } from "./marked-processes.js";
 
 export type CommandOptions = {
   directory: string;
@@ -11,6 +14,8 @@ export type CommandOptions = {
   timeoutMs: number;
   /** UTF-16 code units of output that are kept: half from its beginning, half from its end. */
   maxOutputCharacters: number;
+  /** Takes secrets out of a piece of the output. Called for each piece apart, so that a cut never hides half of one. */
+  clean: (piece: string) => string;
   signal: AbortSignal;
 };
 
@@ -39,6 +44,9 @@ export function baseEnvironment(home: string, temporaryDirectory: string): Recor
   };
 }
 
+/** Found in the environment of all that a command starts, also of what leaves its process group to live on. */
+const MARK = "AGENT_FACTORY_COMMAND";
+
 /** When memory runs out, what the agent started goes before the worker does; only raising the score needs no right. */
 const OFFER_TO_OOM = "echo 1000 2>/dev/null >/proc/self/oom_score_adj; ";
 
@@ -47,17 +55,17 @@ export async function runCommand(command: string, options: CommandOptions): Prom
   const { directory, environment, timeoutMs, signal } = options;
   const output = new BoundedText(options.maxOutputCharacters);
   if (signal.aborted) return { exitCode: null, endedBy: "abort", signal: null, output: "" };
+  const mark = { [MARK]: randomBytes(16).toString("hex") };
   const child = spawn("/bin/sh", ["-c", `{ ${OFFER_TO_OOM}} 2>/dev/null\n${command}`], {
     cwd: directory,
-    env: { ...environment },
+    env: { ...environment, ...mark },
     stdio: ["ignore", "pipe", "pipe"],
     // A group of its own: one signal reaches everything the command has started.
     detached: true,
   });
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8");
-    stream.on("data", (part: string) => output.add(part));
-  }
+  // There are none when the system has no more files to give; the error that says so is still to come.
+  const streams: (Readable | undefined)[] = [child.stdout, child.stderr];
+  for (const stream of streams) stream?.setEncoding("utf8").on("data", (part: string) => output.add(part));
   let endedBy: CommandResult["endedBy"] = "itself";
   let killTimer: NodeJS.Timeout | undefined;
   const end = (why: "timeout" | "abort") => {
@@ -73,13 +81,13 @@ export async function runCommand(command: string, options: CommandOptions): Prom
     const ended = await ending(child);
     // What it left running in the background would outlive the turn.
     signalGroup(child, "SIGKILL");
-    return { ...ended, endedBy, output: output.toString() };
+    await killMarked(mark).catch(() => {});
+    return { ...ended, endedBy, output: output.toString(options.clean) };
   } finally {
     clearTimeout(timer);
     clearTimeout(killTimer);
     signal.removeEventListener("abort", onAbort);
-    child.stdout.destroy();
-    child.stderr.destroy();
+    for (const stream of streams) stream?.destroy();
   }
 }
 

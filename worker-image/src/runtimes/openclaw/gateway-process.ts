@@ -1,10 +1,10 @@
 /** One gateway as a process in a group of its own: started, watched until it is ready, and ended with all it started. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { BoundedText } from "../../processes/bounded-text.js";
+import { killMarked, signalProcess } from "../../processes/marked-processes.js";
 import { settledWithin, sleep } from "../../timing.js";
 import { RuntimeNotStarted } from "../runtime.js";
 import type { GatewayAddress } from "./gateway-config.js";
-import { killMarked, signalProcess } from "./marked-processes.js";
 
 export type GatewayExit = { code: number | null; signal: NodeJS.Signals | null };
 

@@ -1,6 +1,7 @@
 /** The tool that runs a shell command in the workspace. */
 import { z } from "zod";
 import { baseEnvironment, describeEnding, runCommand } from "../../../processes/command.js";
+import { redacted } from "../../redaction.js";
 import { tool } from "./tool.js";
 
 const DEFAULT_TIMEOUT_S = 60;
@@ -28,13 +29,14 @@ export const runCommandTool = tool({
       .describe(`Time limit, ${DEFAULT_TIMEOUT_S} when left out`),
   }),
   async run({ command, timeoutSeconds = DEFAULT_TIMEOUT_S }, context) {
-    const { workspaceDirectory, temporaryDirectory, environment, signal } = context;
+    const { workspaceDirectory, temporaryDirectory, environment, secrets, signal } = context;
     const timeoutMs = timeoutSeconds * 1_000;
     const result = await runCommand(command, {
       directory: workspaceDirectory,
       environment: { ...baseEnvironment(workspaceDirectory, temporaryDirectory), ...environment },
       timeoutMs,
       maxOutputCharacters: MAX_OUTPUT_CHARACTERS,
+      clean: (piece) => redacted(piece, secrets),
       signal,
     });
     const ending = describeEnding(result, timeoutMs);

@@ -1,4 +1,4 @@
-/** Ends what a gateway has started and left in process groups of its own, found by a variable only its processes have. */
+/** Ends what a program has started and left in process groups of its own, found by a variable only its processes have. */
 import { readdir, readFile } from "node:fs/promises";
 
 /** A process may fork between the look and the kill; each round finds fewer, and a bound ends it in any case. */
@@ -6,7 +6,7 @@ const MAX_ROUNDS = 5;
 
 /**
  * Kills every process whose environment holds all of these variables. Linux only: elsewhere there is no such list, and
- * only the gateway's own group is known.
+ * only the program's own group is known.
  */
 export async function killMarked(variables: Readonly<Record<string, string>>): Promise<void> {
   const markers = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
