@@ -1,10 +1,8 @@
 /** The runtime for any model behind an OpenAI-compatible API: it streams, uses tools in the workspace, and keeps its own transcript. */
-import { mkdir } from "node:fs/promises";
 import { diskProblem } from "../../disk-failure.js";
 import { errorMessage } from "../../logger.js";
-import { NO_EXCLUDES, type Excludes } from "../../snapshots/tree-scan.js";
+import { InProcessRuntime } from "../in-process.js";
 import type {
-  Runtime,
   RuntimeCapabilities,
   RuntimeContext,
   RuntimeEvent,
@@ -13,6 +11,7 @@ import type {
   TurnInput,
 } from "../runtime.js";
 import type { ChatMessage } from "./messages.js";
+import { newDialect, type Dialect } from "./model-client.js";
 import { ModelFailed } from "./model-failure.js";
 import { systemPrompt } from "./prompt.js";
 import { readChatSettings, CHAT_VARIABLES, type ChatSettings } from "./settings.js";
@@ -23,73 +22,23 @@ import { runSteps } from "./turn-loop.js";
 export const chatRuntimeKind: RuntimeKind = {
   configure(environment) {
     const settings = readChatSettings(environment);
-    return (context) => new ChatRuntime(context, settings);
+    const dialect = newDialect();
+    return (context) => new ChatRuntime(context, settings, dialect);
   },
 };
 
-const ABORTED: RuntimeFailure = { kind: "aborted", message: "The turn was stopped." };
-
-class ChatRuntime implements Runtime {
+class ChatRuntime extends InProcessRuntime {
   readonly capabilities: RuntimeCapabilities = { streamsText: true, reportsTools: true, usageUnit: "tokens" };
-  private running: { turnId: string; abort: AbortController } | null = null;
-  private isStarted = false;
 
   constructor(
-    private readonly context: RuntimeContext,
+    context: RuntimeContext,
     private readonly settings: ChatSettings,
-  ) {}
-
-  async start(): Promise<void> {
-    const { workspaceDirectory, stateDirectory, temporaryDirectory } = this.context;
-    for (const folder of [workspaceDirectory, stateDirectory, temporaryDirectory]) {
-      await mkdir(folder, { recursive: true });
-    }
-    this.isStarted = true;
+    private readonly dialect: Dialect,
+  ) {
+    super(context);
   }
 
-  async health(): Promise<{ isHealthy: boolean; detail?: string }> {
-    return this.isStarted ? { isHealthy: true } : { isHealthy: false, detail: "It has not been started." };
-  }
-
-  async *runTurn(input: TurnInput): AsyncGenerator<RuntimeEvent> {
-    if (!this.isStarted || this.running !== null) {
-      const message = this.isStarted ? "A turn is running already." : "The runtime has not been started.";
-      yield { type: "error", failure: { kind: "runtime_crashed", message } };
-      return;
-    }
-    const abort = new AbortController();
-    this.running = { turnId: input.turnId, abort };
-    try {
-      yield* this.turn(input, abort.signal);
-      yield abort.signal.aborted ? { type: "error", failure: ABORTED } : { type: "done" };
-    } catch (error) {
-      yield { type: "error", failure: abort.signal.aborted ? ABORTED : this.explain(error) };
-    } finally {
-      // Also when whoever listens has stopped listening: the request must not go on behind its back.
-      abort.abort();
-      this.running = null;
-    }
-  }
-
-  async abort(turnId: string): Promise<void> {
-    if (this.running?.turnId === turnId) this.running.abort.abort();
-  }
-
-  async quiesce(): Promise<() => Promise<void>> {
-    // Between turns nothing of it runs, so nothing can write.
-    return async () => {};
-  }
-
-  async stop(): Promise<void> {
-    this.isStarted = false;
-    this.running?.abort.abort();
-  }
-
-  snapshotExcludes(): Excludes {
-    return NO_EXCLUDES;
-  }
-
-  private async *turn(input: TurnInput, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
+  protected async *turn(input: TurnInput, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
     const { stateDirectory, workspaceDirectory, temporaryDirectory } = this.context;
     const model = input.agent.model ?? this.settings.model;
     if (model === null) {
@@ -106,7 +55,9 @@ class ChatRuntime implements Runtime {
       turnId: input.turnId,
       settings: this.settings,
       model,
-      key: key ?? null,
+      // As it came from a file, it may end with the end of a line.
+      key: key?.trim() || null,
+      dialect: this.dialect,
       system: systemPrompt(input.agent, toolbox.names, input.skills),
       earlier,
       current,
@@ -119,7 +70,7 @@ class ChatRuntime implements Runtime {
     if (!signal.aborted) await writeTranscript(stateDirectory, [...earlier, ...current]);
   }
 
-  private explain(error: unknown): RuntimeFailure {
+  protected explain(error: unknown): RuntimeFailure {
     if (error instanceof ModelFailed) {
       const { kind, message, retryAfterMs } = error;
       return { kind, message, ...(retryAfterMs !== undefined && { retryAfterMs }) };

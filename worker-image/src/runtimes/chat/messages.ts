@@ -15,7 +15,8 @@ export type ChatMessage = z.infer<typeof vChatMessage>;
 
 /**
  * Messages in the smallest groups that may be left out of a request: a call of tools together with all its results, or one
- * message alone. Calls and results without their other half, which no provider accepts, are left out.
+ * message alone. What no provider accepts is left out: calls and results without their other half, and answers that say
+ * nothing.
  */
 export function units(messages: readonly ChatMessage[]): ChatMessage[][] {
   const groups: ChatMessage[][] = [];
@@ -23,7 +24,7 @@ export function units(messages: readonly ChatMessage[]): ChatMessage[][] {
     const message = messages[index];
     if (message === undefined || message.role === "tool") continue;
     if (message.role !== "assistant" || message.toolCalls === undefined || message.toolCalls.length === 0) {
-      groups.push([message]);
+      if (message.role !== "assistant" || message.content !== "") groups.push([message]);
       continue;
     }
     const results: ChatMessage[] = [];

@@ -5,6 +5,15 @@ import { parseJson } from "../../files.js";
 import { eventData } from "./events.js";
 import type { ChatMessage, ToolRequest } from "./messages.js";
 import { ModelFailed, refusal } from "./model-failure.js";
+import { replayable, ToolCallPieces } from "./tool-calls.js";
+
+/** How providers differ in what they accept; found out while asking. */
+export type Dialect = {
+  /** Of an answer's length. Old models know only the first, new ones only the second. */
+  limitName: "max_tokens" | "max_completion_tokens";
+};
+
+export const newDialect = (): Dialect => ({ limitName: "max_tokens" });
 
 export type ModelQuestion = {
   model: string;
@@ -13,6 +22,8 @@ export type ModelQuestion = {
   maxOutputTokens: number;
   /** `null`: the provider wants none. */
   key: string | null;
+  /** Corrected when the provider says that it is wrong, for all later questions too. */
+  dialect: Dialect;
   signal: AbortSignal;
 };
 
@@ -32,10 +43,6 @@ const SILENCE_TIMEOUT_MS = 180_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A refusal is a short JSON text. */
 const MAX_REFUSAL_BYTES = 64 * 1024;
-/** Calls in one answer, and the JSON of one of them: more is a model that has lost its way. */
-const MAX_TOOL_CALLS = 32;
-const MAX_ARGUMENT_CHARACTERS = 2 * 1024 * 1024;
-
 const agent = new Agent({
   connect: { timeout: CONNECT_TIMEOUT_MS },
   headersTimeout: SILENCE_TIMEOUT_MS,
@@ -52,9 +59,9 @@ const vChunk = z.looseObject({
             tool_calls: z
               .array(
                 z.looseObject({
-                  index: z.number().int().nonnegative().optional(),
+                  index: z.number().int().nonnegative().nullish(),
                   id: z.string().nullish(),
-                  function: z.looseObject({ name: z.string().nullish(), arguments: z.string().nullish() }).optional(),
+                  function: z.looseObject({ name: z.string().nullish(), arguments: z.string().nullish() }).nullish(),
                 }),
               )
               .nullish(),
@@ -66,7 +73,9 @@ const vChunk = z.looseObject({
     .nullish(),
   usage: z
     .looseObject({ prompt_tokens: z.number().nonnegative(), completion_tokens: z.number().nonnegative() })
-    .nullish(),
+    .nullish()
+    // An answer is worth more than the count of what it cost.
+    .catch(null),
   error: z.unknown().optional(),
 });
 
@@ -79,22 +88,16 @@ export async function* askModel(baseUrl: string, question: ModelQuestion): Async
   const { key, signal } = question;
   const clean = (text: string) => (key === null ? text : text.replaceAll(key, "[redacted]"));
   try {
-    const response = await request(`${baseUrl}/chat/completions`, {
-      method: "POST",
-      headers: {
-        "content-type": "application/json",
-        accept: "text/event-stream",
-        ...(key !== null && { authorization: `Bearer ${key}` }),
-      },
-      body: JSON.stringify(requestBody(question)),
-      dispatcher: agent,
-      signal,
-    });
+    const { dialect } = question;
+    const { limitName } = dialect;
+    let response = await send(baseUrl, question);
     if (response.statusCode !== 200) {
-      const { "retry-after": retryAfter } = response.headers;
-      const text = await readSome(response.body);
-      const header = Array.isArray(retryAfter) ? retryAfter[0] : retryAfter;
-      throw refusal(response.statusCode, parseJson(text), header, clean);
+      const refused = await readRefusal(response);
+      if (!isAboutLimitName(refused)) throw asFailure(refused, clean);
+      // Whoever asked at the same time may have found it out already.
+      dialect.limitName = limitName === "max_tokens" ? "max_completion_tokens" : "max_tokens";
+      response = await send(baseUrl, question);
+      if (response.statusCode !== 200) throw asFailure(await readRefusal(response), clean);
     }
     yield* readAnswer(response.body, clean);
   } catch (error) {
@@ -105,11 +108,40 @@ export async function* askModel(baseUrl: string, question: ModelQuestion): Async
   }
 }
 
+async function send(baseUrl: string, question: ModelQuestion) {
+  const { key, signal } = question;
+  return await request(`${baseUrl}/chat/completions`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      accept: "text/event-stream",
+      ...(key !== null && { authorization: `Bearer ${key}` }),
+    },
+    body: JSON.stringify(requestBody(question)),
+    dispatcher: agent,
+    signal,
+  });
+}
+
+/** An answer that is none; `text` is its body, `retryAfter` its header. */
+type Refusal = { status: number; text: string; retryAfter: string | undefined };
+
+const asFailure = ({ status, text, retryAfter }: Refusal, clean: (text: string) => string) =>
+  refusal(status, parseJson(text), retryAfter, clean);
+
+/** Whoever refuses one name says which other one to use. */
+const isAboutLimitName = ({ status, text }: Refusal) => status === 400 && text.includes("max_completion_tokens");
+
+async function readRefusal({ statusCode, headers, body }: Awaited<ReturnType<typeof send>>): Promise<Refusal> {
+  const retryAfter = [headers["retry-after"]].flat()[0];
+  return { status: statusCode, text: await readSome(body), retryAfter };
+}
+
 async function* readAnswer(
   body: AsyncIterable<Uint8Array>,
   clean: (text: string) => string,
 ): AsyncGenerator<ModelPart> {
-  const calls = new Map<number, ToolRequest>();
+  const calls = new ToolCallPieces();
   let usage: ModelAnswer["usage"] = null;
   let finishReason: string | null = null;
   for await (const data of eventData(body)) {
@@ -128,38 +160,18 @@ async function* readAnswer(
     finishReason = choice.finish_reason ?? finishReason;
     if (choice.delta?.content != null && choice.delta.content !== "")
       yield { type: "text", text: choice.delta.content };
-    for (const part of choice.delta?.tool_calls ?? []) addPart(calls, part);
+    for (const piece of choice.delta?.tool_calls ?? []) calls.add(piece);
   }
   if (finishReason === null) throw new ModelFailed("unreachable", "The model provider broke off in mid-answer.");
-  const toolCalls = [...calls.entries()].sort(([a], [b]) => a - b).map(([, call]) => call);
-  yield { type: "end", answer: { toolCalls, usage, finishReason } };
+  yield { type: "end", answer: { toolCalls: calls.all(), usage, finishReason } };
 }
 
-type CallPart = { index?: number | undefined; id?: string | null | undefined; function?: FunctionPart | undefined };
-type FunctionPart = { name?: string | null | undefined; arguments?: string | null | undefined };
-
-/** Some providers leave the index out and send each call whole. */
-function addPart(calls: Map<number, ToolRequest>, part: CallPart): void {
-  const index = part.index ?? (part.id == null ? Math.max(0, calls.size - 1) : calls.size);
-  const call = calls.get(index) ?? { id: "", name: "", arguments: "" };
-  if (!calls.has(index) && calls.size >= MAX_TOOL_CALLS) {
-    throw new ModelFailed("unknown", `The model asked for more than ${MAX_TOOL_CALLS} tools at once.`);
-  }
-  if (part.id != null && part.id !== "") call.id = part.id;
-  call.name += part.function?.name ?? "";
-  call.arguments += part.function?.arguments ?? "";
-  if (call.arguments.length > MAX_ARGUMENT_CHARACTERS) {
-    throw new ModelFailed("unknown", "The model wrote more into one tool call than a tool takes.");
-  }
-  calls.set(index, call);
-}
-
-function requestBody({ model, messages, tools, maxOutputTokens }: ModelQuestion): object {
+function requestBody({ model, messages, tools, maxOutputTokens, dialect }: ModelQuestion): object {
   return {
     model,
     stream: true,
     stream_options: { include_usage: true },
-    max_tokens: maxOutputTokens,
+    [dialect.limitName]: maxOutputTokens,
     messages: messages.map(wireMessage),
     ...(tools.length > 0 && { tools: tools.map((tool) => ({ type: "function", function: tool })) }),
   };
@@ -172,7 +184,7 @@ function wireMessage(message: ChatMessage): object {
     case "assistant": {
       const { content, toolCalls } = message;
       if (toolCalls === undefined || toolCalls.length === 0) return { role: "assistant", content };
-      const calls = toolCalls.map(({ id, name, arguments: given }) => ({
+      const calls = toolCalls.map(replayable).map(({ id, name, arguments: given }) => ({
         id,
         type: "function",
         function: { name, arguments: given },

@@ -1,4 +1,5 @@
 /** The runtime's own record of a conversation: a file of its state, one message a line, replaced as a whole after each turn. */
+import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import type { TranscriptEntry } from "../../../../src/shared/payload.js";
 import { parseJson, readIfPresent, writeWhole } from "../../files.js";
@@ -7,11 +8,18 @@ import { units, vChatMessage, type ChatMessage } from "./messages.js";
 /** Several times what any request holds; older messages are in the conversation's own transcript. */
 const MAX_KEPT_CHARACTERS = 2 * 1024 * 1024;
 
+/** Of a file that this has written, whatever the characters are. */
+const MAX_FILE_BYTES = 8 * MAX_KEPT_CHARACTERS;
+
 const fileIn = (stateDirectory: string) => join(stateDirectory, "chat", "transcript.jsonl");
 
 /** What was said before, oldest first; `null` when there is no record. */
 export async function readTranscript(stateDirectory: string): Promise<ChatMessage[] | null> {
-  const text = await readIfPresent(fileIn(stateDirectory));
+  const file = fileIn(stateDirectory);
+  // A command may have put anything in its place: a pipe, from which a read never returns, or more than there is memory.
+  const found = await lstat(file).catch(() => null);
+  if (found?.isFile() !== true || found.size > MAX_FILE_BYTES) return null;
+  const text = await readIfPresent(file);
   if (text === null) return null;
   const messages: ChatMessage[] = [];
   for (const line of text.split("\n")) {

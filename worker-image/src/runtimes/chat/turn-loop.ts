@@ -5,7 +5,7 @@ import { jitteredBackoffMs, sleep } from "../../timing.js";
 import type { RuntimeEvent } from "../runtime.js";
 import { estimateTokens, fitting } from "./context.js";
 import type { ChatMessage, ToolRequest } from "./messages.js";
-import { askModel, type ModelAnswer } from "./model-client.js";
+import { askModel, type Dialect, type ModelAnswer } from "./model-client.js";
 import { ModelFailed } from "./model-failure.js";
 import type { ChatSettings } from "./settings.js";
 import type { ToolContext } from "./tools/tool.js";
@@ -16,6 +16,7 @@ export type TurnRequest = {
   settings: ChatSettings;
   model: string;
   key: string | null;
+  dialect: Dialect;
   system: string;
   earlier: readonly ChatMessage[];
   /** What this turn begins with; its steps are added to it. */
@@ -66,8 +67,9 @@ export async function* runSteps(request: TurnRequest): AsyncGenerator<RuntimeEve
     const toolCalls = withIds(answer?.toolCalls ?? [], step);
     current.push({ role: "assistant", content, ...(toolCalls.length > 0 && { toolCalls }) });
     if (toolCalls.length === 0) {
-      if (said > 0) return;
-      throw nothingSaid(answer);
+      if (said === 0) throw nothingSaid(answer);
+      if (answer?.finishReason === "length") yield { type: "text", text: cutNotice(settings) };
+      return;
     }
     for (const [index, call] of toolCalls.entries()) {
       yield* useTool(request, call, `${request.turnId}/${step}.${index + 1}`);
@@ -84,13 +86,14 @@ type Asked = { type: "text"; text: string } | { type: "end"; answer: ModelAnswer
 
 /** One request, tried again as long as nothing of its answer has been shown. */
 async function* ask(request: TurnRequest, tools: Toolbox["descriptions"]): AsyncGenerator<Asked> {
-  const { settings, model, key, signal } = request;
+  const { settings, model, key, dialect, signal } = request;
   let share = 1;
   for (let attempt = 1; ; attempt++) {
     const messages = fit(request, tools, share);
     let isShown = false;
     try {
-      const question = { model, key, messages, tools, maxOutputTokens: settings.maxOutputTokens, signal };
+      const { maxOutputTokens } = settings;
+      const question = { model, key, dialect, messages, tools, maxOutputTokens, signal };
       for await (const part of askModel(settings.baseUrl, question)) {
         isShown = true;
         if (part.type === "text") yield part;
@@ -146,6 +149,9 @@ function withIds(calls: readonly ToolRequest[], step: number): ToolRequest[] {
     return isUsable ? call : { ...call, id: `call${step}x${index}` };
   });
 }
+
+const cutNotice = ({ maxOutputTokens }: ChatSettings) =>
+  `\n\n[The answer was cut off here: an answer of the model has at most ${maxOutputTokens} tokens.]`;
 
 function nothingSaid(answer: ModelAnswer | null): ModelFailed {
   if (answer?.finishReason === "content_filter") {

@@ -1,12 +1,9 @@
 /** The runtime that needs no model and no key: it repeats what it is told and keeps notes in the workspace, for real. */
-import { mkdir } from "node:fs/promises";
 import type { Usage } from "../../../../src/shared/payload.js";
 import { readInteger } from "../../config.js";
-import { errorMessage } from "../../logger.js";
-import { NO_EXCLUDES, type Excludes } from "../../snapshots/tree-scan.js";
 import { sleep } from "../../timing.js";
+import { InProcessRuntime } from "../in-process.js";
 import type {
-  Runtime,
   RuntimeCapabilities,
   RuntimeContext,
   RuntimeEvent,
@@ -33,61 +30,17 @@ export const echoRuntimeKind: RuntimeKind = {
   },
 };
 
-const ABORTED: RuntimeFailure = { kind: "aborted", message: "The turn was stopped." };
-
-class EchoRuntime implements Runtime {
+class EchoRuntime extends InProcessRuntime {
   readonly capabilities: RuntimeCapabilities = { streamsText: true, reportsTools: true, usageUnit: "words" };
-  private running: { turnId: string; abort: AbortController } | null = null;
-  private isStarted = false;
 
   constructor(
-    private readonly context: RuntimeContext,
+    context: RuntimeContext,
     private readonly delayMs: number,
-  ) {}
-
-  async start(): Promise<void> {
-    await mkdir(this.context.workspaceDirectory, { recursive: true });
-    this.isStarted = true;
+  ) {
+    super(context);
   }
 
-  async health(): Promise<{ isHealthy: boolean; detail?: string }> {
-    return this.isStarted ? { isHealthy: true } : { isHealthy: false, detail: "It has not been started." };
-  }
-
-  async *runTurn(input: TurnInput): AsyncGenerator<RuntimeEvent> {
-    if (!this.isStarted || this.running !== null) {
-      const message = this.isStarted ? "A turn is running already." : "The runtime has not been started.";
-      yield { type: "error", failure: { kind: "runtime_crashed", message } };
-      return;
-    }
-    const abort = new AbortController();
-    this.running = { turnId: input.turnId, abort };
-    try {
-      yield* this.turn(input, abort.signal);
-    } finally {
-      this.running = null;
-    }
-  }
-
-  async abort(turnId: string): Promise<void> {
-    if (this.running?.turnId === turnId) this.running.abort.abort();
-  }
-
-  async quiesce(): Promise<() => Promise<void>> {
-    // Files are only touched during a turn.
-    return async () => {};
-  }
-
-  async stop(): Promise<void> {
-    this.isStarted = false;
-    this.running?.abort.abort();
-  }
-
-  snapshotExcludes(): Excludes {
-    return NO_EXCLUDES;
-  }
-
-  private async *turn(input: TurnInput, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
+  protected async *turn(input: TurnInput, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
     const command = parseCommand(input.message);
     const call = {
       toolName: command.kind === "remember" || command.kind === "forget" ? "write_notes" : "read_notes",
@@ -99,11 +52,7 @@ class EchoRuntime implements Runtime {
       reply = await this.act(command);
     } catch (error) {
       yield { type: "tool", call: { ...call, status: "failed" } };
-      const isLimit = error instanceof NotesLimit;
-      if (!isLimit) this.context.logger.warn({ error }, "The notes could not be read or written.");
-      const message = isLimit ? errorMessage(error) : "The notes file could not be read or written.";
-      yield { type: "error", failure: { kind: isLimit ? "invalid_input" : "disk_full", message } };
-      return;
+      throw error;
     }
     yield { type: "tool", call: { ...call, status: "done" } };
 
@@ -113,7 +62,13 @@ class EchoRuntime implements Runtime {
       yield { type: "text", text: piece };
     }
     yield { type: "usage", usage: usageOf(input.message, reply) };
-    yield signal.aborted ? { type: "error", failure: ABORTED } : { type: "done" };
+  }
+
+  protected explain(error: unknown): RuntimeFailure {
+    if (error instanceof NotesLimit) return { kind: "invalid_input", message: error.message };
+    // Nothing else of a turn can fail.
+    this.context.logger.warn({ error }, "The notes could not be read or written.");
+    return { kind: "disk_full", message: "The notes file could not be read or written." };
   }
 
   private async act(command: EchoCommand): Promise<string> {

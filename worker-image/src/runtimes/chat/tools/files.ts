@@ -52,6 +52,9 @@ export const writeFileTool = tool({
   }),
   async run({ path, content, append = false }, { workspaceDirectory }) {
     const file = await insideWorkspace(workspaceDirectory, path);
+    const found = await stat(file).catch(() => null);
+    // Whoever opens a pipe waits for somebody at its other end.
+    if (found !== null && !found.isFile()) throw new ToolFailed(`${path} is not a file.`);
     await mkdir(dirname(file), { recursive: true });
     if (append) await appendFile(file, wellFormed(content));
     else await writeFile(file, wellFormed(content));

@@ -47,7 +47,10 @@ export class Toolbox {
       const known = this.tools.map((candidate) => candidate.name).join(", ");
       return failed(`There is no tool ${JSON.stringify(name)}. ${known === "" ? "" : `There are: ${known}.`}`);
     }
-    const parsed = tool.parameters.safeParse(parseJson(given === "" ? "{}" : given));
+    const written = parseJson(given === "" ? "{}" : given);
+    if (written === null)
+      return failed("The arguments do not fit: they are no JSON. If they were cut off, write less.");
+    const parsed = tool.parameters.safeParse(written);
     if (!parsed.success) {
       return failed(`The arguments do not fit: ${z.prettifyError(parsed.error)}`);
     }
