@@ -1,8 +1,8 @@
 /** The user's audience: their own agents, conversations and snapshots, and nobody else's. */
 import { v } from "convex/values";
 import type { ComponentApi } from "../component/_generated/component.js";
-import { vMessageStatus } from "../shared/payload.js";
-import { vCancellation } from "../shared/reports.js";
+import { vMessageStatus, vUploadedFile } from "../shared/payload.js";
+import { vCancellation, vOpenedUpload } from "../shared/reports.js";
 import {
   vBindingView,
   vConversationView,
@@ -58,11 +58,30 @@ export function userApi({ lib }: ComponentApi, authenticate: Authenticate) {
       }),
       handler: async (ctx, args) => await ctx.runQuery(lib.getUserAgentsOverview, args),
     }),
-    /** Queues a message; it is durable once this has returned its id. */
+    /** Queues a message with files that the user has uploaded; it is durable once this has returned its id. */
     sendMessageToUserAgent: userAgent.mutation("sendMessageToUserAgent")({
-      args: { content: v.string(), metadata: v.optional(v.record(v.string(), v.string())) },
+      args: {
+        content: v.string(),
+        metadata: v.optional(v.record(v.string(), v.string())),
+        attachments: v.optional(v.array(vUploadedFile)),
+      },
       returns: v.string(),
       handler: async (ctx, args) => await ctx.runMutation(lib.sendMessageToUserAgent, args),
+    }),
+    /**
+     * Where to POST a file that the user means to send, with `contentType` as its `Content-Type`. The answer to that names the
+     * `storageId` that `sendMessageToUserAgent` takes, once, for a day and from this user only. `mimeType` is the file's own type.
+     */
+    generateMediaUploadUrlForUserAgent: userAgent.mutation("generateMediaUploadUrlForUserAgent")({
+      args: { mimeType: v.optional(v.string()) },
+      returns: vOpenedUpload,
+      handler: async (ctx, args) => await ctx.runMutation(lib.generateMediaUploadUrl, args),
+    }),
+    /** Gives up an upload that was not sent, with its file if `storageId` names it; false when there is none. */
+    discardMediaUploadForUserAgent: userAgent.mutation("discardMediaUploadForUserAgent")({
+      args: { uploadId: v.string(), storageId: v.optional(v.string()) },
+      returns: v.boolean(),
+      handler: async (ctx, args) => await ctx.runMutation(lib.discardMediaUpload, args),
     }),
     /** Stops a message of the user's own, also while it runs; nothing of it is answered then. */
     cancelMessageForUserAgent: userAgent.mutation("cancelMessageForUserAgent")({

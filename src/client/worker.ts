@@ -46,7 +46,7 @@ export function workerApi({ lib }: ComponentApi) {
     workerGenerateMediaUploadUrl: mutationGeneric({
       args: protocol.workerGenerateMediaUploadUrl.args,
       returns: protocol.workerGenerateMediaUploadUrl.returns,
-      handler: async (ctx, args) => await ctx.runMutation(lib.generateMediaUploadUrl, args),
+      handler: async (ctx, args) => await ctx.runMutation(lib.generateTurnFileUploadUrl, args),
     }),
     workerAddReplyFile: mutationGeneric({
       args: protocol.workerAddReplyFile.args,

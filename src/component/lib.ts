@@ -2,7 +2,9 @@
 export { configureAgent, getRequiredSecretRefs } from "./agents/public.js";
 export {
   cancelMessageForUserAgent,
+  discardMediaUpload,
   fleetTimeline,
+  generateMediaUploadUrl,
   getActiveUserAgent,
   getConversationViewForUserAgent,
   getLatestSnapshotForUserAgent,
@@ -56,7 +58,7 @@ export {
   fail,
   failDataSnapshotUpload,
   finalizeDataSnapshotUpload,
-  generateMediaUploadUrl,
+  generateTurnFileUploadUrl,
   getHydrationBundle,
   getLatestDataSnapshotForRestore,
   getWorkerControlState,

@@ -5,6 +5,7 @@ import { conversationTables } from "./conversations/tables.js";
 import { identityTables } from "./identity/tables.js";
 import { poolTables } from "./pool/tables.js";
 import { queueTables } from "./queue/tables.js";
+import { retentionTables } from "./retention/tables.js";
 import { secretTables } from "./secrets/tables.js";
 import { skillTables } from "./skills/tables.js";
 import { snapshotTables } from "./snapshots/tables.js";
@@ -20,4 +21,5 @@ export default defineSchema({
   ...snapshotTables,
   ...skillTables,
   ...poolTables,
+  ...retentionTables,
 });

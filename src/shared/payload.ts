@@ -14,8 +14,16 @@ export const MAX_ATTACHMENTS_BYTES = 32 * 1024;
 /** Identifiers end up in indexes and logs; 256 bytes is longer than any known provider's. */
 export const MAX_IDENTIFIER_BYTES = 256;
 
+export const vAttachmentKind = v.union(
+  v.literal("photo"),
+  v.literal("video"),
+  v.literal("audio"),
+  v.literal("voice"),
+  v.literal("document"),
+);
+
 export const vAttachment = v.object({
-  kind: v.union(v.literal("photo"), v.literal("video"), v.literal("audio"), v.literal("voice"), v.literal("document")),
+  kind: vAttachmentKind,
   status: v.union(v.literal("ready"), v.literal("expired")),
   storageId: v.string(),
   telegramFileId: v.optional(v.string()),
@@ -28,6 +36,16 @@ export const vAttachment = v.object({
   downloadUrl: v.optional(v.string()),
 });
 export type Attachment = Infer<typeof vAttachment>;
+
+/** A file that a user has uploaded and sends: all but its name and kind is read from storage, nothing is believed. */
+export const vUploadedFile = v.object({
+  /** What storage answered to the upload. */
+  storageId: v.string(),
+  fileName: v.optional(v.string()),
+  /** By default what its type suggests. */
+  kind: v.optional(vAttachmentKind),
+});
+export type UploadedFile = Infer<typeof vUploadedFile>;
 
 export const vPayload = v.object({
   /** Where the message came from: `"app"`, `"telegram"`, ... */
@@ -70,11 +88,23 @@ export const vHandedFile = v.object({
 });
 export type HandedFile = Infer<typeof vHandedFile>;
 
+/** A file that was sent with a message. */
+export const vSentFile = v.object({
+  kind: vAttachmentKind,
+  fileName: v.union(v.string(), v.null()),
+  mimeType: v.union(v.string(), v.null()),
+  sizeBytes: v.union(v.number(), v.null()),
+  /** As that of a file that was handed over. */
+  downloadUrl: v.union(v.string(), v.null()),
+});
+export type SentFile = Infer<typeof vSentFile>;
+
 export const vTranscriptEntry = v.object({
   role: vTranscriptRole,
   content: v.string(),
   at: v.number(),
   file: v.optional(vHandedFile),
+  attachments: v.optional(v.array(vSentFile)),
 });
 export type TranscriptEntry = Infer<typeof vTranscriptEntry>;
 

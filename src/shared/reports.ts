@@ -18,13 +18,27 @@ export const vCancellation = v.object({ canceled: v.boolean(), status: vMessageS
 /** `redriven` is false when it was no dead letter. */
 export const vRedrive = v.object({ redriven: v.boolean(), status: vMessageStatus });
 
+/** Where to POST a file to, and as what. `uploadId` names the upload until it is sent, which it may be until `expiresAt`. */
+export const vOpenedUpload = v.object({
+  uploadId: v.string(),
+  uploadUrl: v.string(),
+  contentType: v.string(),
+  expiresAt: v.number(),
+});
+export type OpenedUpload = Infer<typeof vOpenedUpload>;
+
 export const vRetentionReport = v.object({
   messages: v.number(),
   rawUpdates: v.number(),
   snapshots: v.number(),
   workers: v.number(),
+  /** Uploads that were not sent in time. */
+  uploads: v.number(),
+  /** Stored files that nothing names. */
+  files: v.number(),
   more: v.boolean(),
 });
+export type RetentionReport = Infer<typeof vRetentionReport>;
 
 /**
  * `...Found` counts what the app holds, `...Deleted` what this run destroyed, `...Remaining` what the provider lists afterwards.

@@ -94,6 +94,18 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           },
           Name
         >;
+        discardMediaUpload: FunctionReference<
+          "mutation",
+          "internal",
+          {
+            agentKey: string;
+            consumerUserId: string;
+            storageId?: string;
+            uploadId: string;
+          },
+          boolean,
+          Name
+        >;
         fleetTimeline: FunctionReference<
           "query",
           "internal",
@@ -121,6 +133,18 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
               | null;
             workerId: string | null;
           }>,
+          Name
+        >;
+        generateMediaUploadUrl: FunctionReference<
+          "mutation",
+          "internal",
+          { agentKey: string; consumerUserId: string; mimeType?: string },
+          {
+            contentType: string;
+            expiresAt: number;
+            uploadId: string;
+            uploadUrl: string;
+          },
           Name
         >;
         getActiveUserAgent: FunctionReference<
@@ -151,6 +175,13 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           {
             contextHistory: Array<{
               at: number;
+              attachments?: Array<{
+                downloadUrl: string | null;
+                fileName: string | null;
+                kind: "photo" | "video" | "audio" | "voice" | "document";
+                mimeType: string | null;
+                sizeBytes: number | null;
+              }>;
               content: string;
               file?: {
                 downloadUrl: string | null;
@@ -480,6 +511,11 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           "internal",
           {
             agentKey: string;
+            attachments?: Array<{
+              fileName?: string;
+              kind?: "photo" | "video" | "audio" | "voice" | "document";
+              storageId: string;
+            }>;
             consumerUserId: string;
             content: string;
             metadata?: Record<string, string>;
@@ -877,6 +913,18 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         },
         Name
       >;
+      discardMediaUpload: FunctionReference<
+        "mutation",
+        "internal",
+        {
+          agentKey: string;
+          consumerUserId: string;
+          storageId?: string;
+          uploadId: string;
+        },
+        boolean,
+        Name
+      >;
       enqueue: FunctionReference<
         "mutation",
         "internal",
@@ -1019,6 +1067,18 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
       generateMediaUploadUrl: FunctionReference<
         "mutation",
         "internal",
+        { agentKey: string; consumerUserId: string; mimeType?: string },
+        {
+          contentType: string;
+          expiresAt: number;
+          uploadId: string;
+          uploadUrl: string;
+        },
+        Name
+      >;
+      generateTurnFileUploadUrl: FunctionReference<
+        "mutation",
+        "internal",
         {
           generation: number;
           leaseId: string;
@@ -1057,6 +1117,13 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         {
           contextHistory: Array<{
             at: number;
+            attachments?: Array<{
+              downloadUrl: string | null;
+              fileName: string | null;
+              kind: "photo" | "video" | "audio" | "voice" | "document";
+              mimeType: string | null;
+              sizeBytes: number | null;
+            }>;
             content: string;
             file?: {
               downloadUrl: string | null;
@@ -1155,6 +1222,13 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           conversationState: {
             contextHistory: Array<{
               at: number;
+              attachments?: Array<{
+                downloadUrl: string | null;
+                fileName: string | null;
+                kind: "photo" | "video" | "audio" | "voice" | "document";
+                mimeType: string | null;
+                sizeBytes: number | null;
+              }>;
               content: string;
               file?: {
                 downloadUrl: string | null;
@@ -1820,10 +1894,12 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "internal",
         {},
         {
+          files: number;
           messages: number;
           more: boolean;
           rawUpdates: number;
           snapshots: number;
+          uploads: number;
           workers: number;
         },
         Name
@@ -1866,6 +1942,11 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "internal",
         {
           agentKey: string;
+          attachments?: Array<{
+            fileName?: string;
+            kind?: "photo" | "video" | "audio" | "voice" | "document";
+            storageId: string;
+          }>;
           consumerUserId: string;
           content: string;
           metadata?: Record<string, string>;
@@ -2385,10 +2466,12 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           "internal",
           {},
           {
+            files: number;
             messages: number;
             more: boolean;
             rawUpdates: number;
             snapshots: number;
+            uploads: number;
             workers: number;
           },
           Name
@@ -2702,7 +2785,7 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           boolean,
           Name
         >;
-        generateMediaUploadUrl: FunctionReference<
+        generateTurnFileUploadUrl: FunctionReference<
           "mutation",
           "internal",
           {
@@ -2740,6 +2823,13 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             conversationState: {
               contextHistory: Array<{
                 at: number;
+                attachments?: Array<{
+                  downloadUrl: string | null;
+                  fileName: string | null;
+                  kind: "photo" | "video" | "audio" | "voice" | "document";
+                  mimeType: string | null;
+                  sizeBytes: number | null;
+                }>;
                 content: string;
                 file?: {
                   downloadUrl: string | null;

@@ -1,8 +1,9 @@
 /** One conversation as a page shows it: what was said, what is being said, and what waits. */
+import type { Attachment, Payload } from "../../shared/payload.js";
 import type { ConversationView, LiveTurn, QueueItemView } from "../../shared/views.js";
 import type { Doc } from "../_generated/dataModel.js";
 import { readStream } from "../conversations/stream.js";
-import { HYDRATION_WINDOW_CHARACTERS, readWindow } from "../conversations/transcript.js";
+import { HYDRATION_WINDOW_CHARACTERS, readWindow, type UrlOf } from "../conversations/transcript.js";
 import type { QueryCtx } from "../functions.js";
 import { findLane } from "../queue/head.js";
 import { listMessages, newestMessage, type MessageFilter } from "../queue/messages.js";
@@ -10,6 +11,8 @@ import { waitingReasons } from "./waiting.js";
 
 /** Messages that run, then those that wait; what ended is in the transcript. */
 const ACTIVE_STATUSES = ["processing", "queued"] as const;
+/** Each is one more read: what a page of full messages has, and far from what one query may read. */
+const MAX_URLS = 400;
 
 export async function conversationView(
   ctx: QueryCtx,
@@ -17,10 +20,11 @@ export async function conversationView(
   limit: number,
 ): Promise<ConversationView> {
   const lane = await findLane(ctx, conversationId);
+  const urlOf = boundedUrls(ctx);
   const contextHistory = await readWindow(ctx, conversationId, {
     entries: limit,
     characters: HYDRATION_WINDOW_CHARACTERS,
-    withUrls: true,
+    urlOf,
     // What the running turn has added so far is part of the story once the turn has completed.
     before: lane?.state === "leased" ? lane.generation : undefined,
   });
@@ -33,7 +37,7 @@ export async function conversationView(
     conversationId,
     contextHistory,
     pendingToolCalls: liveTurn?.toolCalls.filter(({ status }) => status === "pending" || status === "running") ?? [],
-    queueItems: await queueItemViews(ctx, lane, active),
+    queueItems: await queueItemViews(ctx, lane, active, urlOf),
     hasQueuedJobs: active.some(({ status }) => status === "queued"),
     latestMessageId: newest?._id ?? null,
     lastUserMessageAt: newest?._creationTime ?? lastOf("user"),
@@ -49,15 +53,18 @@ async function readLiveTurn(ctx: QueryCtx, lane: Doc<"lanes">, message: Doc<"mes
 
 export async function listQueueItems(ctx: QueryCtx, filter: MessageFilter): Promise<QueueItemView[]> {
   const lane = await findLane(ctx, filter.conversationId);
-  return await queueItemViews(ctx, lane, await listMessages(ctx, filter));
+  return await queueItemViews(ctx, lane, await listMessages(ctx, filter), boundedUrls(ctx));
 }
 
 async function queueItemViews(
   ctx: QueryCtx,
   lane: Doc<"lanes"> | null,
   messages: Doc<"messages">[],
+  urlOf: UrlOf,
 ): Promise<QueueItemView[]> {
   const reasons = await waitingReasons(ctx, lane, messages);
+  const payloads: Payload[] = [];
+  for (const { payload } of messages) payloads.push(await withUrls(ctx, payload, urlOf));
   return messages.map((message, index) => ({
     _id: message._id,
     _creationTime: message._creationTime,
@@ -69,7 +76,24 @@ async function queueItemViews(
     attempts: message.attempts,
     maxAttempts: message.maxAttempts,
     lastError: message.lastError ?? null,
-    payload: message.payload,
+    payload: payloads[index] ?? message.payload,
     waitingReason: reasons[index] ?? null,
   }));
+}
+
+/** The way to the file of every attachment that is stored; what an app has said of others stays as it is. */
+async function withUrls(ctx: QueryCtx, payload: Payload, urlOf: UrlOf): Promise<Payload> {
+  if (payload.attachments === undefined) return payload;
+  const attachments: Attachment[] = [];
+  for (const attachment of payload.attachments) {
+    const storageId = ctx.db.system.normalizeId("_storage", attachment.storageId);
+    const downloadUrl = storageId === null ? null : await urlOf(storageId);
+    attachments.push({ ...attachment, ...(downloadUrl === null ? {} : { downloadUrl }) });
+  }
+  return { ...payload, attachments };
+}
+
+function boundedUrls(ctx: QueryCtx): UrlOf {
+  let left = MAX_URLS;
+  return async (storageId) => (left-- > 0 ? await ctx.storage.getUrl(storageId) : null);
 }

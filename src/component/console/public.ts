@@ -1,7 +1,7 @@
 /** Registered functions for pages: reads across the rooms, and the user's own door to the queue. */
 import { v } from "convex/values";
-import { vMessageStatus } from "../../shared/payload.js";
-import { vCancellation } from "../../shared/reports.js";
+import { vMessageStatus, vUploadedFile } from "../../shared/payload.js";
+import { vCancellation, vOpenedUpload } from "../../shared/reports.js";
 import {
   vConversationView,
   vFleetEventView,
@@ -12,6 +12,7 @@ import {
   vNullableString,
 } from "../../shared/views.js";
 import { DEFAULT_POOL_KEY } from "../agents/profile.js";
+import { discardUpload, openUpload } from "../conversations/uploads.js";
 import { mutation, query } from "../functions.js";
 import { bindingOfConversation, requireActiveBinding } from "../identity/bindings.js";
 import { cancelMessage, requireMessage } from "../queue/cancel.js";
@@ -29,11 +30,20 @@ const MAX_WORKER_LIST = 1_000;
 
 const userAgent = { consumerUserId: v.string(), agentKey: v.string() };
 
-/** Queues a message from an app's user to one of their agents. @throws `binding_not_found`, and what `enqueue` throws */
+/**
+ * Queues a message from an app's user to one of their agents, with files that this user has uploaded and not sent yet.
+ *
+ * @throws `binding_not_found`, and what `enqueue` throws
+ */
 export const sendMessageToUserAgent = mutation({
-  args: { ...userAgent, content: v.string(), metadata: v.optional(v.record(v.string(), v.string())) },
+  args: {
+    ...userAgent,
+    content: v.string(),
+    metadata: v.optional(v.record(v.string(), v.string())),
+    attachments: v.optional(v.array(vUploadedFile)),
+  },
   returns: v.string(),
-  handler: async (ctx, { consumerUserId, agentKey, content, metadata }) => {
+  handler: async (ctx, { consumerUserId, agentKey, content, metadata, attachments }) => {
     const { conversationId } = await requireActiveBinding(ctx, consumerUserId, agentKey);
     return await enqueueMessage(ctx, {
       conversationId,
@@ -43,9 +53,33 @@ export const sendMessageToUserAgent = mutation({
         providerUserId: consumerUserId,
         messageText: content,
         ...(metadata === undefined ? {} : { metadata }),
+        ...(attachments === undefined ? {} : { attachments }),
       },
     });
   },
+});
+
+/**
+ * Where to upload a file that the user means to send. POST it to `uploadUrl` within the hour, with `contentType` as its
+ * `Content-Type`; the `storageId` in the answer is what `sendMessageToUserAgent` takes, for a day. `mimeType` is the file's own type.
+ *
+ * @throws `binding_not_found`, `too_many_uploads`
+ */
+export const generateMediaUploadUrl = mutation({
+  args: { ...userAgent, mimeType: v.optional(v.string()) },
+  returns: vOpenedUpload,
+  handler: async (ctx, { consumerUserId, agentKey, mimeType }) => {
+    await requireActiveBinding(ctx, consumerUserId, agentKey);
+    return await openUpload(ctx, consumerUserId, mimeType);
+  },
+});
+
+/** Gives up an upload that was not sent; false when it was, or is nobody's of this user. `storageId`: the file, if it has one. */
+export const discardMediaUpload = mutation({
+  args: { ...userAgent, uploadId: v.string(), storageId: v.optional(v.string()) },
+  returns: v.boolean(),
+  handler: async (ctx, { consumerUserId, uploadId, storageId }) =>
+    await discardUpload(ctx, consumerUserId, { uploadId, ...(storageId === undefined ? {} : { storageId }) }),
 });
 
 /** Cancels one of the user's own messages unless it has ended. @throws `binding_not_found`, `message_not_found` */

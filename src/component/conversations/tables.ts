@@ -1,7 +1,7 @@
-/** What was said in conversations, and what is being said right now. Whose they are stands in their lanes. */
+/** What was said in conversations, what is being said right now, and the files that users send. Whose they are stands in their lanes. */
 import { defineTable } from "convex/server";
 import { v } from "convex/values";
-import { vToolCall, vTranscriptRole } from "../../shared/payload.js";
+import { vAttachmentKind, vToolCall, vTranscriptRole } from "../../shared/payload.js";
 
 export const conversationTables = {
   /**
@@ -28,10 +28,40 @@ export const conversationTables = {
         sizeBytes: v.number(),
       }),
     ),
+    /** Files that came with the question; they are deleted with its message. */
+    attachments: v.optional(
+      v.array(
+        v.object({
+          kind: vAttachmentKind,
+          storageId: v.id("_storage"),
+          fileName: v.union(v.string(), v.null()),
+          mimeType: v.union(v.string(), v.null()),
+          sizeBytes: v.union(v.number(), v.null()),
+        }),
+      ),
+    ),
     at: v.number(),
   })
     .index("by_conversation", ["conversationId", "generation", "part"])
-    .index("by_message", ["messageId", "generation"]),
+    .index("by_message", ["messageId", "generation"])
+    .index("by_file", ["file.storageId"]),
+
+  /**
+   * One row per file that a user may upload: its id is the label that the stored file carries. Written when an address for
+   * the upload is asked for, by enqueue once it is sent, and by retention. An open one expires; one that was sent lives as long
+   * as its message and is deleted with it, and with the file.
+   */
+  uploads: defineTable({
+    consumerUserId: v.string(),
+    /** Until when it may be sent; absent once it was. */
+    expiresAt: v.optional(v.number()),
+    /** The file and its message, once it was sent. */
+    storageId: v.optional(v.id("_storage")),
+    messageId: v.optional(v.string()),
+  })
+    .index("by_user", ["consumerUserId", "expiresAt"])
+    .index("by_expiry", ["expiresAt"])
+    .index("by_message", ["messageId"]),
 
   /**
    * The text a running turn has streamed so far, cut into rows of bounded size so that one more word rewrites little.

@@ -1,6 +1,6 @@
 /** Appends to and reads the transcript; the only writer of `transcript`. */
-import type { HandedFile, TranscriptEntry } from "../../shared/payload.js";
-import type { Doc } from "../_generated/dataModel.js";
+import type { Attachment, HandedFile, SentFile, TranscriptEntry } from "../../shared/payload.js";
+import type { Doc, Id } from "../_generated/dataModel.js";
 import { takeWithin } from "../bounded.js";
 import { isHalfSpent } from "../budget.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
@@ -19,18 +19,20 @@ export const HYDRATION_WINDOW_CHARACTERS = 512 * 1024;
 /** Which run of which message an entry belongs to. */
 export type EntryOrigin = Pick<Doc<"transcript">, "conversationId" | "messageId" | "generation">;
 type Said = Pick<Doc<"transcript">, "role" | "content">;
+type Question = { content: string; at: number; attachments: readonly Attachment[] };
 
 /** Writes down a turn that has ended: what was asked, and the answer or why there is none. */
 export async function recordTurn(
   ctx: MutationCtx,
   origin: EntryOrigin,
-  { preface, question, ending }: { preface?: string; question: { content: string; at: number }; ending: Said },
+  { preface, question: { attachments, ...question }, ending }: { preface?: string; question: Question; ending: Said },
 ): Promise<void> {
+  const files = storedFiles(ctx, attachments);
   if (preface !== undefined) {
     const entry = { part: PREFACE_PART, role: "system" as const, content: preface, at: question.at };
     await ctx.db.insert("transcript", { ...origin, ...entry });
   }
-  await ctx.db.insert("transcript", { ...origin, part: QUESTION_PART, role: "user", ...question });
+  await ctx.db.insert("transcript", { ...origin, part: QUESTION_PART, role: "user", ...question, ...files });
   await ctx.db.insert("transcript", { ...origin, part: ENDING_PART, ...ending, at: Date.now() });
 }
 
@@ -47,11 +49,14 @@ export async function addEntries(
   }
 }
 
+/** Where a file can be downloaded by whoever sees the entries; `null` for nowhere. */
+export type UrlOf = (storageId: Id<"_storage">) => Promise<string | null>;
+
 /** The newest entries within the bounds, oldest first; of turns before generation `before` only, if given. */
 export async function readWindow(
   ctx: QueryCtx,
   conversationId: string,
-  { before, ...bounds }: { entries: number; characters: number; before?: number | undefined; withUrls?: boolean },
+  { before, ...bounds }: { entries: number; characters: number; before?: number | undefined; urlOf?: UrlOf },
 ): Promise<TranscriptEntry[]> {
   const newestFirst = ctx.db
     .query("transcript")
@@ -66,17 +71,38 @@ export async function readWindow(
     ({ content }) => content.length,
   );
   const entries: TranscriptEntry[] = [];
-  for (const { role, content, at, file } of window.reverse()) {
-    const handed = file === undefined ? undefined : await viewFile(ctx, file, bounds.withUrls === true);
-    entries.push({ role, content, at, ...(handed === undefined ? {} : { file: handed }) });
+  const urlOf = bounds.urlOf ?? (async () => null);
+  // The newest come first: what is shown of them does not depend on how many files older ones had.
+  for (const { role, content, at, file, attachments } of window) {
+    const handed = file === undefined ? {} : { file: await viewFile(file, urlOf) };
+    const sent = attachments === undefined ? {} : { attachments: await viewSentFiles(attachments, urlOf) };
+    entries.push({ role, content, at, ...handed, ...sent });
   }
-  return entries;
+  return entries.reverse();
+}
+
+type SentFiles = NonNullable<Doc<"transcript">["attachments"]>;
+
+/** What of them is a file in storage; nothing for a question without any. */
+function storedFiles(ctx: QueryCtx, attachments: readonly Attachment[]): { attachments?: SentFiles } {
+  const files = attachments.flatMap((attachment) => {
+    const storageId = ctx.db.system.normalizeId("_storage", attachment.storageId);
+    const { kind, fileName = null, mimeType = null, sizeBytes = null } = attachment;
+    return storageId === null ? [] : [{ kind, storageId, fileName, mimeType, sizeBytes }];
+  });
+  return files.length === 0 ? {} : { attachments: files };
+}
+
+async function viewSentFiles(files: SentFiles, urlOf: UrlOf): Promise<SentFile[]> {
+  const viewed: SentFile[] = [];
+  for (const { storageId, ...file } of files) viewed.push({ ...file, downloadUrl: await urlOf(storageId) });
+  return viewed;
 }
 
 type StoredFile = NonNullable<Doc<"transcript">["file"]>;
 
-async function viewFile(ctx: QueryCtx, { storageId, ...file }: StoredFile, withUrl: boolean): Promise<HandedFile> {
-  return { ...file, downloadUrl: withUrl ? await ctx.storage.getUrl(storageId) : null };
+async function viewFile({ storageId, ...file }: StoredFile, urlOf: UrlOf): Promise<HandedFile> {
+  return { ...file, downloadUrl: await urlOf(storageId) };
 }
 
 /** Adds a file to a running turn; it is seen once the turn has completed. */
@@ -97,6 +123,15 @@ export async function listTurnFiles(ctx: QueryCtx, { messageId, generation }: En
     .withIndex("by_message", (range) => range.eq("messageId", messageId).eq("generation", generation))
     .take(MAX_ADDED_ENTRIES);
   return rows.flatMap(({ file }) => file ?? []);
+}
+
+/** Whether the file is one of an answer, whichever. */
+export async function isHandedOver(ctx: QueryCtx, storageId: Id<"_storage">): Promise<boolean> {
+  const entry = await ctx.db
+    .query("transcript")
+    .withIndex("by_file", (range) => range.eq("file.storageId", storageId))
+    .first();
+  return entry !== null;
 }
 
 /** Deletes what attempts of this message before generation `before` have said; true when nothing of it is left. */

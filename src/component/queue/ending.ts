@@ -74,7 +74,7 @@ export async function tell(
   const origin = { conversationId, messageId: _id, generation };
   await recordTurn(ctx, origin, {
     ...(summary === undefined || ending.role === "system" ? {} : { preface: summaryText(summary) }),
-    question: { content: payload.messageText, at: _creationTime },
+    question: { content: payload.messageText, at: _creationTime, attachments: payload.attachments ?? [] },
     ending,
   });
 }

@@ -10,6 +10,7 @@ import {
 import { MAX_MAX_ATTEMPTS, resolveQueuePolicy, type ResolvedQueuePolicy } from "../../shared/queue-policy.js";
 import type { Doc, Id } from "../_generated/dataModel.js";
 import { requireEnabledAgent } from "../agents/profile.js";
+import { admitFiles, bindFiles, type ClaimedAttachment } from "../conversations/attachments.js";
 import type { MutationCtx } from "../functions.js";
 import { bindingOfConversation } from "../identity/bindings.js";
 import { requireIdentifier, requireIntegerBetween, requireMetadata, requireTextWithin } from "../validation.js";
@@ -19,7 +20,7 @@ import { laneRank, laneShard, MAX_PRIORITY, MIN_PRIORITY } from "./lane.js";
 import { liveWarmWorker } from "./liveness.js";
 import { makeRoom } from "./overflow.js";
 import { readyDelta, type HeadFacts } from "./position.js";
-import { rawUpdateUntil } from "./retention.js";
+import { FINISHED_MESSAGE_RETENTION_MS, rawUpdateUntil } from "./retention.js";
 import { arrangeWakeUp } from "./wake.js";
 
 /** A year: what is further away belongs into a schedule. */
@@ -28,7 +29,8 @@ const MAX_DELAY_MS = 366 * 24 * 60 * 60_000;
 export type EnqueueRequest = {
   conversationId: string;
   agentKey: string;
-  payload: Payload;
+  /** Of a user's upload only the file, its name and its kind are said; the rest is read from storage. */
+  payload: Omit<Payload, "attachments"> & { attachments?: ClaimedAttachment[] };
   priority?: number;
   scheduledFor?: number;
   /** Whether the conversation waits for it until it is due, and while it is tried again. Default true. */
@@ -39,8 +41,10 @@ export type EnqueueRequest = {
 /**
  * Queues a message and returns its id; the id of the first one for a delivery that was accepted before.
  *
- * @throws `invalid_argument`, `agent_not_found`, `agent_disabled`, `conversation_mismatch`, `queue_full`; nothing is
- *   written then
+ * Beyond what any message costs, each file that comes with it reads three documents and writes one.
+ *
+ * @throws `invalid_argument`, `agent_not_found`, `agent_disabled`, `conversation_mismatch`, `queue_full`, `upload_rejected`;
+ *   nothing is written then
  */
 export async function enqueueMessage(ctx: MutationCtx, request: EnqueueRequest): Promise<Id<"messages">> {
   const now = Date.now();
@@ -65,6 +69,9 @@ export async function enqueueMessage(ctx: MutationCtx, request: EnqueueRequest):
   const { poolKey } = lane ?? agent;
   const sequence = (lane?.lastSequence ?? 0) + 1;
   const scheduledFor = Math.max(request.scheduledFor ?? now, now);
+  const { attachments, ...said } = payload;
+  const keptUntil = now + FINISHED_MESSAGE_RETENTION_MS;
+  const files = await admitFiles(ctx, attachments ?? [], { consumerUserId: owner.consumerUserId, keptUntil });
   const message = {
     conversationId,
     agentKey,
@@ -75,7 +82,7 @@ export async function enqueueMessage(ctx: MutationCtx, request: EnqueueRequest):
     ...(request.blocksFollowers === false ? { asideUntil: scheduledFor } : {}),
     attempts: 0,
     maxAttempts: request.maxAttempts ?? policy.maxAttempts,
-    payload,
+    payload: attachments === undefined ? said : { ...said, attachments: files.map(({ attachment }) => attachment) },
     ...rawUpdateUntil(payload, now),
     provider: payload.provider,
     ...(payload.externalMessageId === undefined ? {} : { externalMessageId: payload.externalMessageId }),
@@ -83,11 +90,13 @@ export async function enqueueMessage(ctx: MutationCtx, request: EnqueueRequest):
   if (lane !== null && room.kind === "drop_new") {
     const ending = { status: "dropped" as const, lastError: room.reason, finishedAt: now };
     const messageId = await ctx.db.insert("messages", { ...message, ...ending });
+    await bindFiles(ctx, files, messageId);
     await ctx.db.patch("lanes", lane._id, { lastSequence: sequence });
     await count(ctx, lane, messageId, { dropped: 1 });
     return messageId;
   }
   const messageId = await ctx.db.insert("messages", { ...message, status: "queued" });
+  await bindFiles(ctx, files, messageId);
   if (lane !== null) {
     const isReplacing = room.kind === "made";
     const tail = {
@@ -150,7 +159,11 @@ async function ownerOf(
   return { agentKey: binding.agentKey, consumerUserId: binding.consumerUserId };
 }
 
-async function findDelivery(ctx: MutationCtx, agentKey: string, payload: Payload): Promise<Id<"messages"> | null> {
+async function findDelivery(
+  ctx: MutationCtx,
+  agentKey: string,
+  payload: EnqueueRequest["payload"],
+): Promise<Id<"messages"> | null> {
   const { provider, externalMessageId } = payload;
   if (externalMessageId === undefined) return null;
   const known = await ctx.db

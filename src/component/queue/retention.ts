@@ -2,6 +2,7 @@
 import type { Payload } from "../../shared/payload.js";
 import { isHalfSpent } from "../budget.js";
 import { deleteEntriesOfMessage } from "../conversations/transcript.js";
+import { deleteUploadsOfMessage } from "../conversations/uploads.js";
 import type { MutationCtx } from "../functions.js";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -22,11 +23,11 @@ const RETENTION_MS = [
 export type Swept = { deleted: number; more: boolean };
 
 /** When the raw update of a message goes; nothing for one without. */
-export function rawUpdateUntil(payload: Payload, now: number): { rawUpdateUntil?: number } {
+export function rawUpdateUntil(payload: Pick<Payload, "rawUpdateJson">, now: number): { rawUpdateUntil?: number } {
   return payload.rawUpdateJson === undefined ? {} : { rawUpdateUntil: now + RAW_UPDATE_RETENTION_MS };
 }
 
-/** Deletes the oldest finished messages with what was said about them; `more` when some are left. */
+/** Deletes the oldest finished messages with what was said about them and the files that came with them; `more` when some are left. */
 export async function deleteFinishedMessages(ctx: MutationCtx, limit: number): Promise<Swept> {
   let deleted = 0;
   for (const [status, retentionMs] of RETENTION_MS) {
@@ -38,6 +39,8 @@ export async function deleteFinishedMessages(ctx: MutationCtx, limit: number): P
       if (deleted === limit || (await isHalfSpent(ctx))) return { deleted, more: true };
       // What is said about one message may fill more than one transaction; the message is then the anchor to come back to.
       if (!(await deleteEntriesOfMessage(ctx, message._id))) return { deleted, more: true };
+      const hasFiles = (message.payload.attachments ?? []).length > 0;
+      if (hasFiles && !(await deleteUploadsOfMessage(ctx, message._id))) return { deleted, more: true };
       await ctx.db.delete("messages", message._id);
       deleted += 1;
     }

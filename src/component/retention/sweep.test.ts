@@ -38,7 +38,15 @@ describe("what has ended", () => {
       await (end === "complete" ? worker.complete(claimed) : worker.fail(claimed, "no", false));
     }
     passTime(FINISHED_MESSAGE_RETENTION_MS - 1);
-    expect(await sweepOnce(t)).toEqual({ messages: 0, rawUpdates: 0, snapshots: 0, workers: 0, more: false });
+    expect(await sweepOnce(t)).toEqual({
+      messages: 0,
+      rawUpdates: 0,
+      snapshots: 0,
+      workers: 0,
+      uploads: 0,
+      files: 0,
+      more: false,
+    });
     passTime(1);
     expect(await sweepOnce(t)).toMatchObject({ messages: 1, more: false });
     const left = await snapshotOfAllTables(t);
@@ -128,7 +136,15 @@ describe("what has not ended", () => {
     // What is told of the fleet is history, also of a worker that still lives.
     const before = { ...(await snapshotOfAllTables(t)), fleetEvents: [] };
     passTime(90 * 24 * 3_600_000);
-    expect(await sweepOnce(t)).toEqual({ messages: 0, rawUpdates: 0, snapshots: 0, workers: 0, more: false });
+    expect(await sweepOnce(t)).toEqual({
+      messages: 0,
+      rawUpdates: 0,
+      snapshots: 0,
+      workers: 0,
+      uploads: 0,
+      files: 0,
+      more: false,
+    });
     expect(await snapshotOfAllTables(t)).toEqual(before);
   });
 });

@@ -95,11 +95,17 @@ async function requireOwnUpload(
 
 /** A file belongs to one snapshot: it is deleted together with its row, and it is never another conversation's. */
 async function requireUnusedFile(ctx: QueryCtx, storageId: Id<"_storage">): Promise<void> {
-  const owner = await ctx.db
+  if (await isFileOfSnapshot(ctx, storageId))
+    throw snapshotRejected("The stored file belongs to another snapshot. Upload it again.");
+}
+
+/** Whether a snapshot, current or not, names the file. */
+export async function isFileOfSnapshot(ctx: QueryCtx, storageId: Id<"_storage">): Promise<boolean> {
+  const snapshot = await ctx.db
     .query("snapshots")
     .withIndex("by_storage", (range) => range.eq("storageId", storageId))
     .first();
-  if (owner !== null) throw snapshotRejected("The stored file belongs to another snapshot. Upload it again.");
+  return snapshot !== null;
 }
 
 /**

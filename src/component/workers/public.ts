@@ -48,7 +48,7 @@ export const claim = mutation({
   handler: async (ctx, args) => await claimTurn(ctx, args),
 });
 
-export const generateMediaUploadUrl = mutation({
+export const generateTurnFileUploadUrl = mutation({
   args: WORKER_PROTOCOL.workerGenerateMediaUploadUrl.args,
   returns: WORKER_PROTOCOL.workerGenerateMediaUploadUrl.returns,
   handler: async (ctx, args) => await generateReplyFileUrl(ctx, args),

@@ -16,6 +16,7 @@ import {
 } from "../setup.test-kit.js";
 import type { Claim } from "../../shared/worker-protocol.js";
 import { conversationView } from "../console/conversation.js";
+import { storeFile } from "../conversations/uploads.test-kit.js";
 import { FINISHED_MESSAGE_RETENTION_MS } from "../queue/retention.js";
 
 type StoredFile = { storageId: string; sha256: string; sizeBytes: number };
@@ -98,6 +99,8 @@ describe("files of an answer", () => {
     await refused({ sizeBytes: 3 });
     await refused({ sizeBytes: 21 * 1024 * 1024 });
     await refused({ storageId: "nothing" });
+    const users = await storeFile(t, "mine", 'text/plain; upload="somebody\'s"');
+    await refused({ storageId: users });
     await refused({}, " ");
     for (let index = 0; index < MAX_REPLY_FILES; index++) await add(t, worker, claim, await store(t, `file ${index}`));
     await expectRefused(t, "output_too_large", async () => add(t, worker, claim, file));
@@ -105,12 +108,25 @@ describe("files of an answer", () => {
     await expectRefused(t, "lease_lost", async () => add(t, worker, claim, file));
   });
 
+  it("are no files of another answer", async () => {
+    const t = await startWithAgent();
+    const first = await claimed(t);
+    const file = await store(t, "first");
+    await enqueue(t, "d");
+    const other = await startWorker(t);
+    const claim = await other.mustClaim("d");
+    const later = await store(t, "later");
+    await add(t, first.worker, first.claim, later);
+    await expectRefused(t, "invalid_argument", async () => add(t, other, claim, later));
+    await expectRefused(t, "invalid_argument", async () => add(t, other, claim, { ...file, sizeBytes: 1 }));
+  });
+
   it("have an address to be sent to, for whoever holds the turn", async () => {
     const t = await startWithAgent();
     const { worker, claim } = await claimed(t);
     const { messageId, leaseId, generation } = claim;
     const args = { ...worker.credentials, messageId, leaseId, generation };
-    const ask = async () => await t.action(async (ctx) => await ctx.runMutation(lib.generateMediaUploadUrl, args));
+    const ask = async () => await t.action(async (ctx) => await ctx.runMutation(lib.generateTurnFileUploadUrl, args));
     expect((await ask()).uploadUrl).toMatch(/^https?:/);
     await worker.complete(claim);
     await expectRefused(t, "lease_lost", ask);

@@ -1,7 +1,8 @@
 /** Files that a running turn hands over: uploaded by the worker, checked here, seen when the turn completes. */
 import { agentFactoryError } from "../../shared/errors.js";
 import { MAX_REPLY_FILE_BYTES, MAX_REPLY_FILES, type WorkerArgs } from "../../shared/worker-protocol.js";
-import { addFileEntry, listTurnFiles } from "../conversations/transcript.js";
+import { uploadIdOf } from "../../shared/attachments.js";
+import { addFileEntry, isHandedOver, listTurnFiles } from "../conversations/transcript.js";
 import { hexOfStoredDigest } from "../digest.js";
 import type { MutationCtx } from "../functions.js";
 import { requireHeldTurn } from "../queue/held.js";
@@ -29,16 +30,14 @@ export async function addReplyFile(ctx: MutationCtx, args: WorkerArgs<"workerAdd
   const storageId = ctx.db.system.normalizeId("_storage", args.storageId);
   const file = storageId === null ? null : await ctx.db.system.get("_storage", storageId);
   const isRight = file?.size === args.sizeBytes && hexOfStoredDigest(file.sha256) === args.sha256;
-  // Older than the turn, it would be somebody else's: a snapshot, an attachment, a file of another answer.
-  if (file === null || !isRight || file._creationTime < lease.claimedAt) {
-    throw agentFactoryError("invalid_argument", "storageId names no file that this turn has uploaded as it says.", {
-      argument: "storageId",
-    });
-  }
+  // Older than the turn, it would be somebody else's: a snapshot, a file of another answer; what users upload says so.
+  const isTheirs = file !== null && file._creationTime >= lease.claimedAt && uploadIdOf(file.contentType) === null;
+  if (!isRight || !isTheirs) throw notUploaded();
   const { conversationId, messageId, generation } = lease;
   const origin = { conversationId, messageId, generation };
   const files = await listTurnFiles(ctx, origin);
   if (files.some((known) => known.storageId === file._id)) return false;
+  if (await isHandedOver(ctx, file._id)) throw notUploaded();
   if (files.length >= MAX_REPLY_FILES) {
     throw agentFactoryError("output_too_large", `A turn hands over at most ${MAX_REPLY_FILES} files.`);
   }
@@ -46,4 +45,10 @@ export async function addReplyFile(ctx: MutationCtx, args: WorkerArgs<"workerAdd
   const before = await countAddedEntries(ctx, lease, 1);
   await addFileEntry(ctx, origin, before, { storageId: file._id, fileName, mimeType, sizeBytes });
   return true;
+}
+
+function notUploaded() {
+  return agentFactoryError("invalid_argument", "storageId names no file that this turn has uploaded as it says.", {
+    argument: "storageId",
+  });
 }
