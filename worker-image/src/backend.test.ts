@@ -124,6 +124,23 @@ describe.concurrent("ConvexConnection", () => {
     expect(backend.leases.size).toBe(1);
   });
 
+  it("connects at once after it was cut on purpose, also when the network is not back yet", async ({
+    onTestFinished,
+  }) => {
+    const { connection, server } = await connected(onTestFinished);
+    expect(await connection.mutate("workerHeartbeat", credentials, options)).toBe(true);
+    const startedAt = monotonicMs();
+    const cuts = 10;
+    for (let cut = 1; cut <= cuts; cut++) {
+      server.refusals = cut % 2;
+      const before = server.connections;
+      connection.reconnect("test");
+      await until(() => server.connections > before && connection.isConnected);
+    }
+    // The client's own backoff is half a second at least, each time, and more after a refusal.
+    expect(monotonicMs() - startedAt).toBeLessThan(cuts * 500);
+  });
+
   it("enrolls like any other call, and is closed for good", async ({ onTestFinished }) => {
     const { backend, connection } = await connected(onTestFinished);
     const args = { ...credentials, enrollmentCredential: CREDENTIAL };

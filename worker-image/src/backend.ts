@@ -4,6 +4,7 @@ import { ConvexError } from "convex/values";
 import { workerFunction, type Inbox, type WorkerArgs, type WorkerResult } from "../../src/shared/worker-protocol.js";
 import type { BackendConnection, CallOptions, WorkerMutationName, WorkerQueryName } from "./backend/connection.js";
 import { BackendFailure, BackendUnavailable } from "./backend/errors.js";
+import { PromptReconnect } from "./backend/prompt-reconnect.js";
 import { trackedSockets } from "./backend/tracked-socket.js";
 import { errorMessage, type Logger } from "./logger.js";
 import { monotonicMs, withTimeout } from "./timing.js";
@@ -16,6 +17,7 @@ const quiet = () => {};
 export class ConvexConnection implements BackendConnection {
   private readonly client: ConvexClient;
   private readonly sockets = trackedSockets();
+  private readonly promptly: PromptReconnect;
   private readonly listeners = new Set<(isConnected: boolean) => void>();
   private readonly stopWatching: () => void;
   private connected = false;
@@ -33,9 +35,11 @@ export class ConvexConnection implements BackendConnection {
       // The client would log errors of calls with their arguments; each caller here logs its own, without them.
       logger: { logVerbose: quiet, log: quiet, warn: quiet, error: quiet },
     });
-    this.stopWatching = this.client.subscribeToConnectionState((state) =>
-      this.setConnected(state.isWebSocketConnected),
-    );
+    this.promptly = new PromptReconnect(this.client);
+    this.stopWatching = this.client.subscribeToConnectionState((state) => {
+      this.setConnected(state.isWebSocketConnected);
+      this.promptly.onStateChange();
+    });
     this.setConnected(this.client.connectionState().isWebSocketConnected);
   }
 
@@ -92,12 +96,14 @@ export class ConvexConnection implements BackendConnection {
     this.logger.info({ why }, "Connecting to the backend anew.");
     this.lastReconnectAt = monotonicMs();
     this.sockets.terminateAll();
+    this.promptly.begin();
   }
 
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
     this.stopWatching();
+    this.promptly.end();
     this.setConnected(false);
     // The client waits for the other side to say goodbye; cutting the socket ends that wait too.
     const closing = this.client.close();
@@ -108,6 +114,7 @@ export class ConvexConnection implements BackendConnection {
   private setConnected(isConnected: boolean): void {
     if (this.connected === isConnected) return;
     this.connected = isConnected;
+    if (isConnected) this.promptly.end();
     for (const listener of [...this.listeners]) listener(isConnected);
   }
 

@@ -1,12 +1,15 @@
 /** Decides what the worker does next: claims while there is room and work, aborts what was taken away, drains, stops. */
+import type { FailureKind } from "../../src/shared/failure.js";
 import type { Claim, Inbox } from "../../src/shared/worker-protocol.js";
 import { CallAborted, isRejection, type WorkerSession } from "./backend/session.js";
 import { errorMessage, type Logger } from "./logger.js";
-import { monotonicMs, settledWithin, untilAborted } from "./timing.js";
+import { jitteredBackoffMs, monotonicMs, settledWithin, untilAborted } from "./timing.js";
 import type { Turn, TurnOutcome } from "./turn.js";
 
 /** A ticket that led to nothing is tried again this often: a wake-up that got lost must not strand a conversation. */
 const RECHECK_MS = 30_000;
+/** A claim that failed is tried again: soon, for somebody waits, and ever less often, for the backend may be down. */
+const RETRY = { baseMs: 500, factor: 2, capMs: RECHECK_MS, jitter: 0.25 };
 /** Several times what a worker runs at once; what is older has expired in the backend. */
 const MAX_ENDED = 256;
 /** Turns that are told to stop need a moment for their files; nobody waits for them any longer. */
@@ -22,8 +25,8 @@ export type LoopOptions = {
   /** The backend says that the worker should go. */
   onDrain: () => void;
   onStop: () => void;
-  /** Called after each turn, e.g. to tidy the disk. */
-  onTurnOver: () => void;
+  /** Called after each turn with what it failed of, e.g. to tidy the disk. Nothing is claimed before it resolves. */
+  onTurnOver: (failure: FailureKind | null) => Promise<void>;
   logger: Logger;
 };
 
@@ -33,13 +36,20 @@ export class WorkerLoop {
   private readonly abandoned = new Set<string>();
   /** The newest leases that have ended here; the inbox may list them a moment longer. */
   private readonly ended = new Set<string>();
-  private hasAskedForUnknown = false;
+  /** Leases that the inbox has named, nobody here has, and a claim did not bring. */
+  private missed: ReadonlySet<string> = new Set();
+  /** It was away for a while, and whoever has woken it is likely to have work. */
+  private isBack = false;
   private inbox: Inbox | null = null;
   /** The ticket for which a claim found nothing. */
   private exhaustedTicket: string | null = null;
   private claiming: Promise<void> | null = null;
+  /** Turns that are over, after which it is still open whether this worker goes on. */
+  private unsettled = 0;
   private readonly closed = new AbortController();
   private readonly recheck: NodeJS.Timeout;
+  private failures = 0;
+  private retry: NodeJS.Timeout | null = null;
 
   constructor(private readonly options: LoopOptions) {
     this.recheck = setInterval(() => this.claimAgain(), RECHECK_MS);
@@ -86,8 +96,14 @@ export class WorkerLoop {
   /** Claims what an earlier try did not get. */
   claimAgain(): void {
     this.exhaustedTicket = null;
-    this.hasAskedForUnknown = false;
+    this.missed = new Set();
     this.claimMore();
+  }
+
+  /** Asks for work once without waiting to be told that there is some: back from a sleep, that is a round trip less. */
+  comeBack(): void {
+    this.isBack = true;
+    this.claimAgain();
   }
 
   /** Claims nothing more, gives back what has not begun, waits for the rest until `grace` is aborted, then ends it. */
@@ -111,6 +127,7 @@ export class WorkerLoop {
   private close(): void {
     this.closed.abort();
     clearInterval(this.recheck);
+    if (this.retry !== null) clearTimeout(this.retry);
     this.options.watchInbox(false);
   }
 
@@ -130,31 +147,44 @@ export class WorkerLoop {
 
   private mayClaim(): boolean {
     const hasRoom = this.turns.size < this.options.capacity && !this.closed.signal.aborted;
-    if (!hasRoom || this.inbox?.state !== "run") return false;
+    if (!hasRoom || this.unsettled > 0 || this.inbox?.state !== "run") return false;
     const { work } = this.inbox;
-    return (work !== null && work !== this.exhaustedTicket) || this.holdsUnknown;
+    const isOffered = work !== null && work !== this.exhaustedTicket;
+    return this.isBack || isOffered || this.unknown().some((leaseId) => !this.missed.has(leaseId));
   }
 
   /** The answer to a claim got lost for good: the lease waits for whoever asks for it by not naming it. */
-  private get holdsUnknown(): boolean {
-    if (this.inbox === null || this.hasAskedForUnknown) return false;
-    return this.inbox.leaseIds.some((leaseId) => !this.turns.has(leaseId) && !this.ended.has(leaseId));
+  private unknown(): string[] {
+    return this.inbox?.leaseIds.filter((leaseId) => !this.turns.has(leaseId) && !this.ended.has(leaseId)) ?? [];
   }
 
   private async claimWhileThereIs(): Promise<void> {
     while (this.mayClaim()) {
       const ticket = this.inbox?.work ?? null;
+      const asked = new Set(this.unknown());
+      this.isBack = false;
       try {
-        if (await this.claimOne()) continue;
-        this.exhaustedTicket = ticket;
-        this.hasAskedForUnknown = true;
+        const isWorking = await this.claimOne();
+        this.failures = 0;
+        if (isWorking) continue;
       } catch (error) {
-        if (error instanceof CallAborted || isRejection(error)) return;
-        this.options.logger.warn({ reason: errorMessage(error) }, "Could not claim work; trying again later.");
-        this.exhaustedTicket = ticket;
-        this.hasAskedForUnknown = true;
+        if (error instanceof CallAborted) return;
+        // Whether a refusal is the end is found out elsewhere; until then it is a failure like any other.
+        if (!isRejection(error)) {
+          this.options.logger.warn({ reason: errorMessage(error) }, "Could not claim work; trying again soon.");
+        }
+        this.retryLater();
       }
+      this.exhaustedTicket = ticket;
+      this.missed = asked;
     }
+  }
+
+  private retryLater(): void {
+    this.failures += 1;
+    if (this.retry !== null) clearTimeout(this.retry);
+    this.retry = setTimeout(() => this.claimAgain(), jitteredBackoffMs(RETRY, this.failures));
+    this.retry.unref();
   }
 
   private async claimOne(): Promise<boolean> {
@@ -180,10 +210,12 @@ export class WorkerLoop {
     const turn = this.options.createTurn(claim, claimedAtMs);
     // More than there is room for, or too late: the turn gives itself back.
     if (this.closed.signal.aborted || this.turns.size >= this.options.capacity) turn.shutDown({ now: false });
-    const done = turn.run().then((outcome) => {
+    const done = turn.run().then(async (outcome) => {
       this.turns.delete(claim.leaseId);
       this.remember(claim.leaseId, outcome);
-      this.options.onTurnOver();
+      this.unsettled += 1;
+      await this.options.onTurnOver(turn.failure);
+      this.unsettled -= 1;
       this.updateInbox();
       this.claimMore();
     });

@@ -1,10 +1,11 @@
 /** Turns from claim to end, whatever call, answer, file or process is lost on the way. */
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { agentFactoryError } from "../../src/shared/errors.js";
 import type { WorkerFunctionName } from "../../src/shared/worker-protocol.js";
+import { EXIT_DONE } from "./exit-codes.js";
 import type { CallFault } from "./testing/fake-connection.js";
 import { turnInput } from "./testing/turn-input.js";
 import { quickEcho, slowEcho, testSystem, until, untilOver } from "./testing/test-worker.js";
@@ -160,10 +161,22 @@ describe.concurrent("lost requests and answers", () => {
     connection.fault = ({ name }, earlier) =>
       name === "workerClaim" && earlier < 2 ? (earlier === 0 ? "never" : refusal) : undefined;
     const first = backend.enqueue("c", "hello");
-    await until(() => connection.callsOf("workerClaim").length === 2);
+    await until(() => connection.callsOf("workerClaim").length >= 2);
     const second = await untilOver(backend.enqueue("d", "hello"));
     expect(await untilOver(first)).toMatchObject({ status: "done", attempts: 1 });
     expect(second).toMatchObject({ status: "done", attempts: 1 });
+  });
+
+  it("of claims that were given up are asked for soon again, without anything else happening", async ({
+    onTestFinished,
+  }) => {
+    const { backend, start } = await testSystem(onTestFinished);
+    const { connection } = await start();
+    connection.fault = ({ name }, earlier) =>
+      name === "workerClaim" && earlier < 3 ? new Error("An error without a type.") : undefined;
+    // The tests' patience is less than the half minute after which a lost wake-up is made up for.
+    expect(await untilOver(backend.enqueue("c", "hello"))).toMatchObject({ status: "done", attempts: 1 });
+    expect(connection.callsOf("workerClaim").length).toBeLessThan(8);
   });
 
   it("(none at all) of an agent that was deleted end its message with one sentence", async ({ onTestFinished }) => {
@@ -325,20 +338,49 @@ describe.concurrent("a disk that fails", () => {
     "that is full is told as such, and leaves no half turn",
     async ({ onTestFinished }) => {
       const { backend, start } = await testSystem(onTestFinished);
-      let isFull = true;
+      let fullTurns = 2;
       await start({
         createRuntime: runtimeWith(async function* ({ workspaceDirectory }) {
           await writeFile(join(workspaceDirectory, "half"), "x");
           // Every byte to this device is one too many.
-          if (isFull) await writeFile("/dev/full", "x");
+          if (fullTurns-- > 0) await writeFile("/dev/full", "x");
           yield { type: "text", text: (await readdir(workspaceDirectory)).join() };
           yield { type: "done" };
         }),
       });
-      const failed = await untilOver(backend.enqueue("c", "x"));
-      expect(failed).toMatchObject({ errorKind: "disk_full", error: "The disk of the worker is full." });
-      isFull = false;
-      expect(await untilOver(backend.enqueue("c", "x"))).toMatchObject({ status: "done", reply: "half" });
+      const over = await untilOver(backend.enqueue("c", "x"));
+      expect(over).toMatchObject({ errorKind: "disk_full", error: "The disk of the worker is full." });
+      expect(over).toMatchObject({ status: "done", attempts: 3, reply: "half" });
+    },
+  );
+
+  const onFullDisk = runtimeWith(async function* () {
+    await writeFile("/dev/full", "x");
+    yield { type: "done" };
+  });
+
+  it.runIf(existsSync("/dev/full"))(
+    "and stays so makes the worker leave, for another machine",
+    async ({ onTestFinished }) => {
+      const { backend, start } = await testSystem(onTestFinished);
+      const { dataDirectory, connection, exit } = await start({ createRuntime: onFullDisk });
+      await symlink("/dev/full", join(dataDirectory, "disk-probe"));
+      const message = backend.enqueue("c", "x");
+      expect(await exit).toBe(EXIT_DONE);
+      expect(message).toMatchObject({ status: "queued", attempts: 1, errorKind: "disk_full" });
+      expect(connection.callsOf("workerDrained")).toHaveLength(1);
+    },
+  );
+
+  it.runIf(existsSync("/dev/full"))(
+    "for turns only makes the worker leave after three of them",
+    async ({ onTestFinished }) => {
+      const { backend, start } = await testSystem(onTestFinished);
+      const { connection, exit } = await start({ createRuntime: onFullDisk });
+      const message = backend.enqueue("c", "x");
+      expect(await exit).toBe(EXIT_DONE);
+      expect(message).toMatchObject({ status: "queued", attempts: 3 });
+      expect(connection.callsOf("workerDrained")).toHaveLength(1);
     },
   );
 });

@@ -1,4 +1,5 @@
 /** One claimed message from claim to end: hydrate, restore, run, stream, save, complete; nothing of it counts before that. */
+import type { FailureKind } from "../../src/shared/failure.js";
 import type { Claim, SnapshotForRestore } from "../../src/shared/worker-protocol.js";
 import { handOverFiles } from "./attachments/hand-over.js";
 import { CallAborted, type CallPolicy, type WorkerSession } from "./backend/session.js";
@@ -44,6 +45,8 @@ const DEADLINE_MARGIN_MS = 5_000;
 export class Turn {
   /** The inbox has listed the lease; only then does its absence mean anything. */
   isListed = false;
+  /** What the backend was told that it failed of. */
+  failure: FailureKind | null = null;
   private phase: "preparing" | "running" | "settling" = "preparing";
   private readonly ending = new AbortController();
   private endReason: EndReason | null = null;
@@ -221,6 +224,7 @@ export class Turn {
         return "released";
       }
       const report = describeFailure(this.endedBecause() ?? error);
+      this.failure = report.errorKind;
       this.logger.warn({ error, ...report }, "The turn failed.");
       await this.settlement.fail({ ...report, errorMessage: this.needs.filter.clean(report.errorMessage) });
       return "failed";

@@ -8,6 +8,7 @@ import { ConfigError, type WorkerConfig } from "./config.js";
 import { ConversationPool } from "./conversations/pool.js";
 import { EXIT_DONE, EXIT_REJECTED } from "./exit-codes.js";
 import { watchClock } from "./lifecycle/clock-watch.js";
+import { DiskWatch } from "./lifecycle/disk-watch.js";
 import { enroll, EnrollmentAborted, type Enrolled } from "./lifecycle/enrollment.js";
 import type { HealthReport } from "./lifecycle/health-server.js";
 import { Heartbeat } from "./lifecycle/heartbeat.js";
@@ -101,6 +102,7 @@ export class Worker {
     const session: WorkerSession = new WorkerSession(connection, identity, logger, onRejected);
     const conversations = new ConversationPool(config.dataDirectory, createRuntime, logger);
     const journal = new LeaseJournal(config.dataDirectory);
+    const disk = new DiskWatch(config.dataDirectory, logger);
     await conversations.prepareDisk({ keepFolders: isSameWorker });
 
     const checkpointer = new Checkpointer(session, temporaryDirectory(config.dataDirectory), logger);
@@ -122,7 +124,11 @@ export class Worker {
       watchInbox: (wantsWork) => inbox.watch(wantsWork),
       onDrain: () => this.end({ kind: "drain", exitCode: EXIT_DONE }),
       onStop: () => this.end({ kind: "stop", exitCode: EXIT_DONE }),
-      onTurnOver: () => void conversations.tidy(enrollment.conversationsPerWorker),
+      onTurnOver: async (failure) => {
+        const tidied = conversations.tidy(enrollment.conversationsPerWorker);
+        const isUsable = await disk.isUsableAfter(failure, () => tidied);
+        if (!isUsable) this.end({ kind: "drain", exitCode: EXIT_DONE });
+      },
       logger,
     });
     const inbox: InboxWatcher = new InboxWatcher(session, (news) => loop.onInbox(news), onRejected, logger);
@@ -140,6 +146,7 @@ export class Worker {
     const stopWatchingClock = watchClock((awayMs) => {
       logger.info({ awayMs }, "Time has passed without this process: it was suspended or the clock was set.");
       connection.reconnect("the clock jumped");
+      loop.comeBack();
       heartbeat.now();
     });
     const stopWatchingConnection = connection.onConnectionChange((isConnected) => {

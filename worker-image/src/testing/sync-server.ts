@@ -39,8 +39,17 @@ const encodeTs = (ts: number) => {
 export class SyncServer {
   fault: (name: WorkerFunctionName) => MutationFault = () => undefined;
   connections = 0;
+  /** How many of the next connections are refused. */
+  refusals = 0;
   private readonly http: Server = createServer();
-  private sockets = new WebSocketServer({ server: this.http });
+  private sockets = new WebSocketServer({
+    server: this.http,
+    verifyClient: () => {
+      const isRefused = this.refusals > 0;
+      if (isRefused) this.refusals -= 1;
+      return !isRefused;
+    },
+  });
   /** Answers by session and request: a client that reconnects asks again. */
   private readonly answers = new Map<string, object>();
   private ts = 1;
