@@ -68,7 +68,10 @@ describe("a file that a user sends", () => {
     // Who runs the next turn learns of it, but gets no way to it.
     await sendFiles(t, []);
     const history = (await worker.hydrate(await worker.mustClaim())).conversationState.contextHistory;
-    expect(history[0]?.attachments).toEqual([{ ...known, downloadUrl: null }]);
+    expect(history[0]).toMatchObject({
+      content: "look\n[File: note.txt]",
+      attachments: [{ ...known, downloadUrl: null }],
+    });
   });
 
   it("needs no words beside it, and has the kind that its type suggests", async () => {

@@ -1,6 +1,6 @@
 /** Gathers all that a turn needs, in one query that writes nothing. */
 import { agentFactoryError } from "../../shared/errors.js";
-import type { Attachment, Payload } from "../../shared/payload.js";
+import type { Attachment, Payload, TranscriptEntry } from "../../shared/payload.js";
 import { DEFAULT_RELEASE_CHANNEL } from "../../shared/skills.js";
 import type { HydrationBundle, WorkerArgs } from "../../shared/worker-protocol.js";
 import type { Doc } from "../_generated/dataModel.js";
@@ -46,7 +46,7 @@ export async function hydrateTurn(ctx: QueryCtx, args: WorkerArgs<"workerHydrati
     profile: hydratedProfile(agent),
     environment: await environmentOf(ctx, agent),
     conversationState: {
-      contextHistory: [...fitWindow(newest, HYDRATION_WINDOW_TOKENS), ...told],
+      contextHistory: [...fitWindow(newest.map(withFileNames), HYDRATION_WINDOW_TOKENS), ...told],
       pendingToolCalls: [],
     },
     bridgeRuntimeConfig: await bridgeOfAgent(ctx, agent),
@@ -71,6 +71,13 @@ async function withDownloadUrls(ctx: QueryCtx, payload: Payload): Promise<Payloa
     attachments.push({ ...attachment, ...known, downloadUrl });
   }
   return { ...payload, attachments };
+}
+
+/** An agent sees what was said; of files that came with it, as of those it handed over itself, it sees the names. */
+function withFileNames(entry: TranscriptEntry): TranscriptEntry {
+  if (entry.attachments === undefined) return entry;
+  const names = entry.attachments.map(({ fileName, kind }) => `[File: ${fileName ?? kind}]`);
+  return { ...entry, content: [entry.content, ...names].filter((line) => line.trim() !== "").join("\n") };
 }
 
 /** The values of the agent's variables, each of a secret that its profile allows it. */

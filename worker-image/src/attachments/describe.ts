@@ -1,6 +1,8 @@
 /** Names a message's files at its end, for an agent that sees only text. Pure. */
 import type { TurnAttachment } from "../runtimes/runtime.js";
 
+const HEADING = "[Files sent with this message, in the workspace:]";
+
 /** A file that is not in the workspace, and why. */
 export type MissingAttachment = { name: string; why: string };
 
@@ -17,6 +19,12 @@ export function withAttachments(
     }),
     ...missing.map(({ name, why }) => `- ${name}: not available, because ${why}`),
   ];
-  const list = `[Files sent with this message, in the workspace:]\n${lines.join("\n")}`;
+  const list = `${HEADING}\n${lines.join("\n")}`;
   return message.trim() === "" ? list : `${message}\n\n${list}`;
+}
+
+/** What was said, without the list at its end. */
+export function withoutAttachments(message: string): string {
+  const start = message.lastIndexOf(HEADING);
+  return start === -1 ? message : message.slice(0, start).trimEnd();
 }

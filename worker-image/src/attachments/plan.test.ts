@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { MAX_ATTACHMENT_BYTES, MAX_MESSAGE_ATTACHMENT_BYTES } from "../../../src/shared/attachments.js";
 import type { Attachment } from "../../../src/shared/payload.js";
 import { wellFormed } from "../well-formed.js";
-import { withAttachments } from "./describe.js";
+import { withAttachments, withoutAttachments } from "./describe.js";
 import { planAttachments } from "./plan.js";
 
 const file = (change: Partial<Attachment> = {}): Attachment => ({
@@ -89,5 +89,9 @@ describe("the message", () => {
         "- attachments/m/a.png (photo, image/png, 3 bytes)\n- b.pdf: not available, because it has expired",
     );
     expect(withAttachments(" ", [photo], [])).toMatch(/^\[Files sent/);
+    for (const said of ["look", "", "[Files sent"]) {
+      expect(withoutAttachments(withAttachments(said, [photo], []))).toBe(said);
+      expect(withoutAttachments(said)).toBe(said);
+    }
   });
 });

@@ -5,6 +5,10 @@ export type EchoCommand =
   | { kind: "list" }
   | { kind: "forget"; number: number }
   | { kind: "recall"; words: string[] }
+  /** Hand the notes over as a file. */
+  | { kind: "export" }
+  /** Hand the files of the message over again. */
+  | { kind: "return" }
   | { kind: "echo"; text: string };
 
 /** Words that say nothing about a subject. */
@@ -29,6 +33,21 @@ export function parseCommand(message: string): EchoCommand {
   if (!isQuestion && remember?.[1] !== undefined) return { kind: "remember", text: remember[1] };
 
   if (/^(?:(?:list|show)\s+(?:my\s+|the\s+|your\s+)?)?notes[.!?]*$/i.test(text)) return { kind: "list" };
+
+  if (
+    /^(?:please\s+)?(?:send|give|export|hand\s+over)\s+(?:me\s+)?(?:my\s+|the\s+|your\s+)?notes(?:\s+as\s+a\s+file)?[.!?]*$/i.test(
+      text,
+    )
+  ) {
+    return { kind: "export" };
+  }
+  if (
+    /^(?:please\s+)?(?:send|give|hand)\s+(?:it|this|that|them|these|the\s+files?|me\s+the\s+files?)\s+back[.!?]*$/i.test(
+      text,
+    )
+  ) {
+    return { kind: "return" };
+  }
 
   const forget = /^forget\s+(?:note\s+)?#?(\d{1,6})[.!]*$/i.exec(text);
   if (forget?.[1] !== undefined) return { kind: "forget", number: Number(forget[1]) };

@@ -1,15 +1,17 @@
 /** The echo runtime: its contract, its commands, its memory. */
+import { createHash } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { withAttachments } from "../../attachments/describe.js";
 import { ConfigError } from "../../config.js";
 import { createLogger, SecretFilter } from "../../logger.js";
 import { temporaryDirectory } from "../../testing/temporary.js";
 import { turnInput } from "../../testing/turn-input.js";
 import { describeRuntime } from "../conformance.js";
 import { configureRuntime, RUNTIME_NAMES } from "../registry.js";
-import type { RuntimeEvent } from "../runtime.js";
+import type { RuntimeEvent, TurnAttachment } from "../runtime.js";
 import { parseCommand, type EchoCommand } from "./commands.js";
 import { pieces } from "./echo.js";
 
@@ -34,13 +36,15 @@ async function conversation() {
   });
   await runtime.start(turnInput({ message: "" }));
   let turns = 0;
-  const events = async (message: string): Promise<RuntimeEvent[]> => {
+  const events = async (said: string, attachments: TurnAttachment[] = []): Promise<RuntimeEvent[]> => {
     const seen: RuntimeEvent[] = [];
-    for await (const event of runtime.runTurn(turnInput({ turnId: `t${++turns}`, message }))) seen.push(event);
+    const message = withAttachments(said, attachments, []);
+    const input = turnInput({ turnId: `t${++turns}`, message, attachments });
+    for await (const event of runtime.runTurn(input)) seen.push(event);
     return seen;
   };
-  const say = async (message: string) =>
-    (await events(message)).map((event) => (event.type === "text" ? event.text : "")).join("");
+  const say = async (message: string, attachments: TurnAttachment[] = []) =>
+    (await events(message, attachments)).map((event) => (event.type === "text" ? event.text : "")).join("");
   return { say, events, workspaceDirectory };
 }
 
@@ -60,6 +64,11 @@ describe("commands", () => {
     ["forget 2", { kind: "forget", number: 2 }],
     ["forget note #12.", { kind: "forget", number: 12 }],
     ["forget it", { kind: "echo", text: "forget it" }],
+    ["Send me my notes as a file", { kind: "export" }],
+    ["export notes", { kind: "export" }],
+    ["send it back", { kind: "return" }],
+    ["Please send the files back!", { kind: "return" }],
+    ["send it back to Ana", { kind: "echo", text: "send it back to Ana" }],
     ["  hello  ", { kind: "echo", text: "hello" }],
     ["", { kind: "echo", text: "" }],
   ];
@@ -93,6 +102,27 @@ describe("replies", () => {
     expect(await say("list notes")).toContain("1. the shop opens at nine");
   });
 
+  it("say what of a message's files has arrived, and hand files over when asked", async () => {
+    const { say, workspaceDirectory } = await conversation();
+    const path = "attachments/m1/photo.png";
+    await mkdir(join(workspaceDirectory, "attachments/m1"), { recursive: true });
+    await writeFile(join(workspaceDirectory, path), "pixels");
+    const sha256 = createHash("sha256").update("pixels").digest("hex");
+    const photo: TurnAttachment = { path, kind: "photo", mimeType: "image/png", sizeBytes: 6 };
+    const seen = `You sent 1 file:\n- **photo.png** (image/png, 6 bytes), SHA-256 \`${sha256}\``;
+    expect(await say("", [photo])).toContain(seen);
+    const noted = await say("remember the door", [photo]);
+    expect(noted).toContain("Noted: “the door”.");
+    expect(noted).toContain(seen);
+    expect(await say("send it back")).toContain("No file came with this message.");
+
+    const outbox = async (name: string) => await readFile(join(workspaceDirectory, "outbox", name), "utf8");
+    expect(await say("send it back", [photo])).toContain("Here you are: 1 file.");
+    expect(await outbox("photo.png")).toBe("pixels");
+    expect(await say("send me my notes")).toContain("Here is a file with 1 note.");
+    expect(await outbox("notes.md")).toBe("- the door\n");
+  });
+
   it("leave alone what somebody else wrote into the file", async () => {
     const { say, workspaceDirectory } = await conversation();
     await writeFile(join(workspaceDirectory, "notes.md"), "# Mine\n\n- one\ntext");
@@ -121,7 +151,7 @@ describe("replies", () => {
       { type: "tool", call: { toolName: "read_notes", callId: "t1/notes", status: "failed" } },
       {
         type: "error",
-        failure: { kind: "disk_full", message: "The notes file could not be read or written." },
+        failure: { kind: "runtime_crashed", message: "The workspace could not be read or written." },
       },
     ]);
     expect(await readFile(join(workspaceDirectory, "notes.md"), "utf8")).toBe("- one two\n");

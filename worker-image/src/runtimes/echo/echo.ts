@@ -1,6 +1,8 @@
-/** The runtime that needs no model and no key: it repeats what it is told and keeps notes in the workspace, for real. */
+/** The runtime that needs no model and no key: it repeats what it is told, keeps notes and handles files, for real. */
+import { withoutAttachments } from "../../attachments/describe.js";
 import type { Usage } from "../../../../src/shared/payload.js";
 import { readInteger } from "../../config.js";
+import { diskProblem } from "../../disk-failure.js";
 import { sleep } from "../../timing.js";
 import { InProcessRuntime } from "../in-process.js";
 import type {
@@ -12,8 +14,19 @@ import type {
   TurnInput,
 } from "../runtime.js";
 import { parseCommand, type EchoCommand } from "./commands.js";
-import { addNote, NotesLimit, readNotes, removeNote } from "./notes.js";
-import { echoReply, forgottenReply, listReply, recallReply, rememberedReply } from "./reply.js";
+import { handOver, lookAt, type SeenFile } from "./files.js";
+import { addNote, NOTES_FILE, NotesLimit, readNotes, removeNote } from "./notes.js";
+import {
+  DISCLAIMER,
+  echoReply,
+  exportReply,
+  filesReply,
+  forgottenReply,
+  listReply,
+  recallReply,
+  rememberedReply,
+  returnReply,
+} from "./reply.js";
 
 /** The pause between two words of a reply, in ms. */
 const DELAY_VARIABLE = "AGENT_FACTORY_ECHO_DELAY_MS";
@@ -30,6 +43,16 @@ export const echoRuntimeKind: RuntimeKind = {
   },
 };
 
+const TOOL_OF_COMMAND: Record<EchoCommand["kind"], string> = {
+  remember: "write_notes",
+  forget: "write_notes",
+  list: "read_notes",
+  recall: "read_notes",
+  echo: "read_notes",
+  export: "hand_over",
+  return: "hand_over",
+};
+
 class EchoRuntime extends InProcessRuntime {
   readonly capabilities: RuntimeCapabilities = { streamsText: true, reportsTools: true, usageUnit: "words" };
 
@@ -41,15 +64,14 @@ class EchoRuntime extends InProcessRuntime {
   }
 
   protected async *turn(input: TurnInput, signal: AbortSignal): AsyncGenerator<RuntimeEvent> {
-    const command = parseCommand(input.message);
-    const call = {
-      toolName: command.kind === "remember" || command.kind === "forget" ? "write_notes" : "read_notes",
-      callId: `${input.turnId}/notes`,
-    };
+    const text = withoutAttachments(input.message);
+    const command = parseCommand(text);
+    const call = { toolName: TOOL_OF_COMMAND[command.kind], callId: `${input.turnId}/notes` };
     yield { type: "tool", call: { ...call, status: "running" } };
     let reply: string;
     try {
-      reply = await this.act(command);
+      const files = await lookAt(this.context.workspaceDirectory, input.attachments);
+      reply = await this.answer(command, files);
     } catch (error) {
       yield { type: "tool", call: { ...call, status: "failed" } };
       throw error;
@@ -61,17 +83,26 @@ class EchoRuntime extends InProcessRuntime {
       if (signal.aborted) break;
       yield { type: "text", text: piece };
     }
-    yield { type: "usage", usage: usageOf(input.message, reply) };
+    yield { type: "usage", usage: usageOf(text, reply) };
   }
 
   protected explain(error: unknown): RuntimeFailure {
     if (error instanceof NotesLimit) return { kind: "invalid_input", message: error.message };
     // Nothing else of a turn can fail.
-    this.context.logger.warn({ error }, "The notes could not be read or written.");
-    return { kind: "disk_full", message: "The notes file could not be read or written." };
+    this.context.logger.warn({ error }, "The workspace could not be read or written.");
+    const disk = diskProblem(error);
+    if (disk !== null) return { kind: "disk_full", message: disk };
+    return { kind: "runtime_crashed", message: "The workspace could not be read or written." };
   }
 
-  private async act(command: EchoCommand): Promise<string> {
+  private async answer(command: EchoCommand, files: readonly SeenFile[]): Promise<string> {
+    const sawFiles = files.length > 0 && command.kind !== "return";
+    if (sawFiles && command.kind === "echo" && command.text === "") return `${DISCLAIMER} ${filesReply(files)}`;
+    const reply = await this.act(command, files);
+    return sawFiles ? `${reply}\n\n${filesReply(files)}` : reply;
+  }
+
+  private async act(command: EchoCommand, files: readonly SeenFile[]): Promise<string> {
     const workspace = this.context.workspaceDirectory;
     switch (command.kind) {
       case "remember":
@@ -84,6 +115,14 @@ class EchoRuntime extends InProcessRuntime {
       }
       case "recall":
         return recallReply(command.words, await readNotes(workspace));
+      case "export": {
+        const notes = await readNotes(workspace);
+        if (notes.length > 0) await handOver(workspace, [{ path: NOTES_FILE, name: NOTES_FILE }]);
+        return exportReply(notes.length);
+      }
+      case "return":
+        await handOver(workspace, files);
+        return returnReply(files.length);
       case "echo":
         return echoReply(command.text, (await readNotes(workspace)).length);
     }

@@ -1,5 +1,6 @@
 /** What the echo runtime answers, in words; deterministic and honest about not being an AI. Pure. */
 import { searchWords } from "./commands.js";
+import type { SeenFile } from "./files.js";
 
 export const DISCLAIMER = "I am the echo runtime: no AI model is connected.";
 
@@ -7,6 +8,7 @@ export const DISCLAIMER = "I am the echo runtime: no AI model is connected.";
 const MAX_LISTED = 50;
 
 const count = (notes: number) => (notes === 1 ? "1 note" : `${notes} notes`);
+const files = (number: number) => (number === 1 ? "1 file" : `${number} files`);
 const quoted = (text: string) => `“${text}”`;
 
 export function rememberedReply(text: string, notes: number): string {
@@ -33,6 +35,29 @@ export function recallReply(words: readonly string[], notes: readonly string[]):
   const found = best === 0 ? [] : scored.filter(({ score }) => score === best);
   if (found.length === 0) return `I found nothing about that in my ${count(notes.length)}. (${DISCLAIMER})`;
   return `I remember:\n${listing(found.map(({ number, note }) => [number, note]))}\n(${DISCLAIMER})`;
+}
+
+/** What came with a message, as it lies in the workspace: proof that its bytes have arrived. */
+export function filesReply(seen: readonly SeenFile[]): string {
+  const lines = seen.map(({ name, mimeType, sizeBytes, sha256 }) => {
+    const about = [mimeType, `${sizeBytes} bytes`].filter((part) => part !== null).join(", ");
+    return `- **${name}** (${about}), SHA-256 \`${sha256}\``;
+  });
+  return `You sent ${files(seen.length)}:\n${lines.join("\n")}\nSay “send it back” with a file and I hand it over again.`;
+}
+
+export function exportReply(notes: number): string {
+  const what =
+    notes === 0 ? "I keep no notes yet, so there is no file to send." : `Here is a file with ${count(notes)}.`;
+  return `${what} (${DISCLAIMER})`;
+}
+
+export function returnReply(returned: number): string {
+  const what =
+    returned === 0
+      ? "No file came with this message. Attach one and I send it back."
+      : `Here you are: ${files(returned)}.`;
+  return `${what} (${DISCLAIMER})`;
 }
 
 export function echoReply(text: string, notes: number): string {
