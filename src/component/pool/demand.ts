@@ -1,6 +1,7 @@
 /** The part of the plan that weighs demand against capacity: who serves whom, who wakes up for it, how many machines are missing. */
 import { scopeOf, type Isolation, type Scope } from "../../shared/scope.js";
 import { surge } from "./rollout.js";
+import { spares } from "./spare.js";
 import type { PlanAction, PlanInput, PlannedWorker, WaitingLane } from "./situation.js";
 
 export type Demand = {
@@ -8,6 +9,8 @@ export type Demand = {
   uncovered: number;
   /** Workers that a waiting conversation is for. */
   wanted: Set<string>;
+  /** By worker, the conversations that it is bound to, or whose user or agent it is bound to, and that are given to it. */
+  given: Map<string, string[]>;
 };
 
 const ISOLATIONS: readonly Isolation[] = ["conversation", "user", "agent", "shared"];
@@ -38,11 +41,13 @@ function readiness(worker: PlannedWorker): number {
 export function assignDemand(usable: PlannedWorker[], { waiting, policy }: PlanInput): Demand {
   const workers = usable
     .filter((worker) => isAvailable(worker) || isAsleep(worker))
-    .sort((left, right) => readiness(left) - readiness(right));
+    // The last used ones first, so that the others are idle for long enough to go.
+    .sort((left, right) => readiness(left) - readiness(right) || right.lastActiveAt - left.lastActiveAt);
   const free = new Map(workers.map((worker) => [worker.workerId, worker.capacity - worker.load]));
   const isFree = ({ workerId }: PlannedWorker) => (free.get(workerId) ?? 0) > 0;
   const bound = groupByScope(workers);
   const wanted = new Set<string>();
+  const given = new Map<string, string[]>();
   // Conversations nobody is bound to, by the scope a fresh worker would get for them.
   const groups = new Map<string, number>();
   for (const lane of waiting) {
@@ -53,6 +58,9 @@ export function assignDemand(usable: PlannedWorker[], { waiting, policy }: PlanI
     } else {
       free.set(taker.workerId, (free.get(taker.workerId) ?? 0) - 1);
       wanted.add(taker.workerId);
+      // Among workers that all share, whoever is up first should have it.
+      if (taker.scope?.kind === "shared") continue;
+      given.set(taker.workerId, [...(given.get(taker.workerId) ?? []), lane.conversationId]);
     }
   }
   const capacity = policy.isolation === "conversation" ? 1 : policy.conversationsPerWorker;
@@ -64,7 +72,7 @@ export function assignDemand(usable: PlannedWorker[], { waiting, policy }: PlanI
     uncovered -= 1;
     wanted.add(worker.workerId);
   }
-  return { uncovered, wanted };
+  return { uncovered, wanted, given };
 }
 
 function groupByScope(workers: PlannedWorker[]): Map<string, PlannedWorker[]> {
@@ -97,7 +105,7 @@ export function resumes(demand: Demand, usable: PlannedWorker[], going: Set<stri
     if (machineId === null || !(isWanted || missing > 0)) return [];
     if (!isWanted) missing -= 1;
     const reason = isWanted ? "A message waits that it may take." : "The policy asks for workers in reserve.";
-    return [{ kind: "resume", workerId, machineId, reason }];
+    return [{ kind: "resume", workerId, machineId, conversationIds: demand.given.get(workerId) ?? [], reason }];
   });
 }
 
@@ -122,17 +130,4 @@ export function spawns(
       reason: isForMessages ? "Messages wait that no worker may take." : "The policy asks for workers in reserve.",
     };
   });
-}
-
-/** Workers that belong to nobody yet and that no waiting conversation is for. */
-export function spares(workers: PlannedWorker[], demand: Demand, input: PlanInput): PlannedWorker[] {
-  return workers.filter((worker) => isSpareOf(worker, demand, input));
-}
-
-function isSpareOf(
-  { scope, load, isolation, workerId }: PlannedWorker,
-  demand: Demand,
-  { policy }: PlanInput,
-): boolean {
-  return scope === null && load === 0 && isolation === policy.isolation && !demand.wanted.has(workerId);
 }

@@ -3,8 +3,9 @@ import { backoffMs, unitFromText, type BackoffPolicy } from "../../shared/backof
 import { DEFAULT_GUEST, MAX_SUSPENDABLE_MEMORY_MB, type ProviderConfig } from "../../shared/provider-config.js";
 import type { MutationCtx } from "../functions.js";
 import type { MachineState } from "../providers/provider.js";
+import { keepFor } from "../queue/reservation.js";
 import { moveWorker, readLiveWorker, recordDestroy, recordMachine, recordSpawn } from "../workers/fleet.js";
-import { keepAwake, recordResume, recordSuspend } from "../workers/suspension.js";
+import { keepAwake, recordLook, recordResume, recordSuspend } from "../workers/suspension.js";
 import { recordEvent } from "../workers/timeline.js";
 import { configKeyOf } from "./machines.js";
 import type { Observation } from "./observe.js";
@@ -29,6 +30,9 @@ const UNFAMILIAR_MS = 60_000 + STEPS_BUDGET_MS;
 /** A machine that is asked to freeze, or to start again, does so within a second or two. */
 const POWER_BACKOFF: BackoffPolicy = { baseMs: 5_000, factor: 2, capMs: 60_000, jitter: 0.1 };
 
+/** A sleeper's machine that is there and never listed is asked for this often: it is a matter of cents until it is needed. */
+const LOOK_INTERVAL_MS = 10 * 60_000;
+
 /** Identities for workers the plan may ask for, minted where there is true randomness. */
 export type SpawnTicket = { workerId: string; credentialHash: string };
 
@@ -45,7 +49,7 @@ export type ProviderStep =
       /** A provider that does not know the machine may simply not know it yet. */
       isYoung: boolean;
     }
-  | { kind: "suspend" | "resume"; workerId: string; machineId: string; home: string }
+  | { kind: "suspend" | "resume" | "look"; workerId: string; machineId: string; home: string }
   | { kind: "destroy_orphan"; machineId: string; home: string };
 
 export type Scene = {
@@ -85,7 +89,11 @@ export async function applyAction(ctx: MutationCtx, action: PlanAction, scene: S
     }
     case "resume":
       await recordResume(ctx, workerId, { reason, retryAfterMs: waitsFor(POWER_BACKOFF, workerId) });
+      for (const conversationId of action.conversationIds) await keepFor(ctx, workerId, conversationId);
       return { kind: "resume", workerId, machineId: action.machineId, home: planned.home };
+    case "look":
+      await recordLook(ctx, workerId, LOOK_INTERVAL_MS);
+      return { kind: "look", workerId, machineId: action.machineId, home: planned.home };
     case "keep_awake":
       await keepAwake(ctx, workerId, reason);
       return null;
@@ -106,6 +114,7 @@ async function isAsPlanned(ctx: MutationCtx, action: PlanAction, planned: Planne
   const fresh = await readLiveWorker(ctx, planned.workerId);
   if (fresh === null || fresh.worker.status !== planned.status) return false;
   if (action.kind === "drain") return fresh.load === 0;
+  if (action.kind === "look") return fresh.worker.wakeRequestedAt === undefined;
   if (action.kind === "suspend") return fresh.load === 0 && fresh.worker.wakeRequestedAt === undefined;
   if (action.kind === "fence") return fresh.heartbeatExpiresAt === planned.heartbeatExpiresAt;
   if (action.kind === "forget") return fresh.worker.machineId === undefined;

@@ -70,6 +70,7 @@ const vProviderStep = v.union(
   }),
   v.object({ kind: v.literal("suspend"), workerId: v.string(), machineId: v.string(), home: v.string() }),
   v.object({ kind: v.literal("resume"), workerId: v.string(), machineId: v.string(), home: v.string() }),
+  v.object({ kind: v.literal("look"), workerId: v.string(), machineId: v.string(), home: v.string() }),
   v.object({ kind: v.literal("destroy_orphan"), machineId: v.string(), home: v.string() }),
 );
 

@@ -1,5 +1,6 @@
 /** What the planner needs to know of the rows, in one read. */
 import { DEFAULT_SCALING_POLICY, type ProviderConfig, type ScalingPolicy } from "../../shared/provider-config.js";
+import type { Isolation } from "../../shared/scope.js";
 import type { Doc } from "../_generated/dataModel.js";
 import type { QueryCtx } from "../functions.js";
 import { overdueSince } from "../queue/deadlines.js";
@@ -57,7 +58,7 @@ export async function observe(ctx: QueryCtx, poolKey: string): Promise<Observati
   const lanes = await readReadyLanes(ctx, poolKey, useful);
   const run = await findRun(ctx, poolKey);
   const configKey = pool?.providerConfig === undefined ? undefined : configKeyOf(pool.providerConfig);
-  const planned = workers.map((live) => plannedWorker(live, configKey));
+  const planned = workers.map((live) => plannedWorker(live, { configKey, isolation: policy.isolation }));
   const bootFailures = standingFailures(run?.bootFailures, { workers: planned, changedAt: pool?.updatedAt ?? 0 });
   const spawnHeldUntil = bootFailures === null ? null : spawnsHeldUntil(bootFailures);
   const isProbing = bootFailures !== null || (run?.consecutiveFailures ?? 0) >= FAILURES_BEFORE_PROBING;
@@ -82,8 +83,14 @@ export async function observe(ctx: QueryCtx, poolKey: string): Promise<Observati
   };
 }
 
-function plannedWorker({ worker, load, heartbeatExpiresAt }: LiveWorker, configKey: string | undefined): PlannedWorker {
-  const isOutdated = configKey !== undefined && worker.configKey !== undefined && worker.configKey !== configKey;
+/** What machines are made from today. */
+type Current = { configKey: string | undefined; isolation: Isolation };
+
+function plannedWorker({ worker, load, heartbeatExpiresAt }: LiveWorker, current: Current): PlannedWorker {
+  const { configKey, isolation } = current;
+  const isOther = configKey !== undefined && worker.configKey !== undefined && worker.configKey !== configKey;
+  // Under another isolation it would go on to serve whom the policy no longer lets share a machine.
+  const isOutdated = isOther || worker.isolation !== isolation;
   return {
     ...(isOutdated ? { isOutdated } : {}),
     workerId: worker.workerId,

@@ -1,6 +1,6 @@
 /** Carries plans out as rows and a healthy provider would, without either. */
 import { scopeOf } from "../../shared/scope.js";
-import { plan } from "./plan.js";
+import { nextDeadline, plan } from "./plan.js";
 import { isSilent } from "./repair.js";
 import { ISOLATIONS, machineOf, workerWith } from "./plan.test-kit.js";
 import type { PlanAction, PlanInput, PlannedWorker, WaitingLane } from "./situation.js";
@@ -28,6 +28,7 @@ export function withIntents(input: PlanInput, actions: PlanAction[], nextId: () 
           statusSince: now,
           createdAt: now,
           lastActiveAt: now,
+          canSuspend: true,
         };
         const { isolation } = policy;
         const workerId = nextId();
@@ -57,6 +58,9 @@ export function withIntents(input: PlanInput, actions: PlanAction[], nextId: () 
         change(action.workerId, { ...asked, wakeRequestedAt: wakeRequestedAt ?? now });
         break;
       }
+      case "look":
+        change(action.workerId, { powerAt: now + 10 * 60_000 });
+        break;
       case "keep_awake":
         change(action.workerId, {
           status: "active",
@@ -91,67 +95,107 @@ function askedAgain(powerAttempts: number, now: number): Partial<PlannedWorker> 
 }
 
 /**
- * Carries plans out as a healthy provider and healthy workers would, `seconds` at a time, until nothing is left to do:
+ * Carries plans out as a healthy provider and healthy workers would, 20 seconds at a time, until nothing is left to do:
  * asked-for machines boot and enroll, drained workers leave, what is destroyed goes, messages run at once.
  *
  * @returns the world at rest and the rounds it took; `null` when it never comes to rest
  */
-export function settle(
-  start: PlanInput,
-  maxRounds: number,
-): { input: PlanInput; rounds: number; served: Set<string> } | null {
+export function settle(start: PlanInput, maxRounds: number): { input: PlanInput; rounds: number } | null {
   let input: PlanInput = { ...start, unlistedHomes: [] };
-  let counter = 0;
-  const served = new Set<string>();
+  const nextId = freshIds("n");
   for (let rounds = 1; rounds <= maxRounds; rounds++) {
     const actions = plan(input);
     const isAtRest =
       input.waiting.length === 0 &&
       input.workers.every(({ status }) => status === "active" || status === "suspended") &&
       !input.workers.some((worker) => worker.load > 0 || isSilent(worker, input.now));
-    if (actions.length === 0 && isAtRest) {
-      return { input, rounds, served };
-    }
-    input = withIntents(input, actions, () => `n${++counter}`);
-    const destroyed = new Set(
-      actions.flatMap((action) =>
-        action.kind === "destroy" || action.kind === "fence" || action.kind === "destroy_orphan"
-          ? (action.machineId ?? [])
-          : [],
-      ),
-    );
-    const now = input.now + 20_000;
-    const workers = input.workers
-      .filter(({ status, machineId }) => status !== "stopping" || machineId === null || !destroyed.has(machineId))
-      .map((worker) => live(worker, now));
-    const waiting: WaitingLane[] = [];
-    for (const lane of input.waiting) {
-      const taker = workers.find(
-        ({ status, scope }) =>
-          status === "active" &&
-          (scope === null || ISOLATIONS.some((kind) => scope.kind === kind && scopeOf(kind, lane).key === scope.key)),
-      );
-      if (taker === undefined) {
-        waiting.push(lane);
-      } else {
-        taker.scope ??= scopeOf(taker.isolation, lane);
-        taker.lastActiveAt = now;
-        served.add(lane.conversationId);
-      }
-    }
-    const strangers = input.machines.filter(
-      ({ name, machineId }) =>
-        !destroyed.has(machineId) && !input.workers.some(({ machineName }) => machineName === name),
-    );
-    const known = workers
-      .filter(({ machineId }) => machineId !== null)
-      .map((worker) => machineOf(worker, { state: worker.status === "suspended" ? "suspended" : "running" }));
-    input = { ...input, now, workers, waiting, machines: [...known, ...strangers] };
+    if (actions.length === 0 && isAtRest) return { input, rounds };
+    input = carryOut(input, actions, input.now + 20_000, nextId);
   }
   return null;
 }
 
-/** What 20 seconds do to a healthy worker. */
+export type Moment = { input: PlanInput; actions: PlanAction[] };
+
+/**
+ * What a healthy pool is told to do from `start` on, for `ms` of its time: it looks when it has said that it must, and every 20
+ * seconds while something is under way. `arrivals` are conversations, by the time since the start at which they have a message.
+ */
+export function* history(
+  start: PlanInput,
+  ms: number,
+  arrivals: { afterMs: number; lane: WaitingLane }[] = [],
+): Generator<Moment> {
+  const nextId = freshIds("h");
+  const pending = [...arrivals].sort((left, right) => left.afterMs - right.afterMs);
+  for (let input = start; input.now < start.now + ms;) {
+    const actions = plan(input);
+    yield { input, actions };
+    const isUnderWay =
+      actions.length > 0 || input.waiting.length > 0 || !input.workers.every((worker) => isStill(worker));
+    const lookAt = isUnderWay ? input.now + 20_000 : (nextDeadline(input) ?? Infinity);
+    const now = Math.min(lookAt, start.now + (pending[0]?.afterMs ?? ms));
+    input = carryOut(input, actions, Math.max(now, input.now + 1), nextId);
+    while (pending[0] !== undefined && start.now + pending[0].afterMs <= input.now) {
+      const { lane } = pending.shift() ?? pending[0];
+      const isThere = input.waiting.some(({ conversationId }) => conversationId === lane.conversationId);
+      if (!isThere) input = { ...input, waiting: [...input.waiting, lane] };
+    }
+  }
+}
+
+function isStill({ status, load, wakeRequestedAt }: PlannedWorker): boolean {
+  return (status === "active" && load === 0) || (status === "suspended" && wakeRequestedAt === null);
+}
+
+function freshIds(prefix: string): () => string {
+  let counter = 0;
+  return () => `${prefix}${++counter}`;
+}
+
+/** The world at `now`, when all that was asked for has been done. */
+function carryOut(before: PlanInput, actions: PlanAction[], now: number, nextId: () => string): PlanInput {
+  const input = withIntents(before, actions, nextId);
+  const destroyed = new Set(
+    actions.flatMap((action) =>
+      action.kind === "destroy" || action.kind === "fence" || action.kind === "destroy_orphan"
+        ? (action.machineId ?? [])
+        : [],
+    ),
+  );
+  // What is missing from the list of this provider is gone.
+  const missing = new Set(actions.flatMap((action) => (action.kind === "look" ? action.workerId : [])));
+  const workers = input.workers
+    .filter(({ workerId }) => !missing.has(workerId))
+    .filter(({ status, machineId }) => status !== "stopping" || machineId === null || !destroyed.has(machineId))
+    .map((worker) => live(worker, now));
+  const waiting: WaitingLane[] = [];
+  for (const lane of input.waiting) {
+    const taker = workers.find((worker) => mayTake(worker, lane));
+    if (taker === undefined) {
+      waiting.push(lane);
+      continue;
+    }
+    taker.scope ??= scopeOf(taker.isolation, lane);
+    taker.load += 1;
+    taker.lastActiveAt = now;
+  }
+  const strangers = input.machines.filter(
+    ({ name, machineId }) =>
+      !destroyed.has(machineId) && !input.workers.some(({ machineName }) => machineName === name),
+  );
+  const known = workers
+    .filter(({ machineId }) => machineId !== null)
+    .map((worker) => machineOf(worker, { state: worker.status === "suspended" ? "suspended" : "running" }));
+  return { ...input, now, workers, waiting, machines: [...known, ...strangers] };
+}
+
+function mayTake({ status, scope, load, capacity }: PlannedWorker, lane: WaitingLane): boolean {
+  if (status !== "active" || load >= capacity) return false;
+  return scope === null || ISOLATIONS.some((kind) => scope.kind === kind && scopeOf(kind, lane).key === scope.key);
+}
+
+/** What a while does to a healthy worker: a turn ends in it. */
 function live(worker: PlannedWorker, now: number): PlannedWorker {
   const machineId = worker.machineId ?? `machine-${worker.workerId}`;
   const heartbeatExpiresAt = now + worker.leaseDurationMs;
@@ -159,7 +203,7 @@ function live(worker: PlannedWorker, now: number): PlannedWorker {
     case "starting":
       return { ...worker, machineId, heartbeatExpiresAt, status: "active", statusSince: now, lastActiveAt: now };
     case "active":
-      return { ...worker, machineId, heartbeatExpiresAt, load: 0 };
+      return { ...worker, machineId, heartbeatExpiresAt, load: 0, ...(worker.load > 0 ? { lastActiveAt: now } : {}) };
     case "suspended":
       if (worker.wakeRequestedAt === null) return { ...worker, machineId };
       return {

@@ -81,6 +81,9 @@ const arbitraryPolicy = fc
     conversationsPerWorker: fc.integer({ min: 1, max: 4 }),
     isolation: fc.constantFrom(...ISOLATIONS),
     spawnStep: fc.integer({ min: 1, max: 12 }),
+    suspendAfterMs: fc.constantFrom(1_000, 20_000, 10 * MINUTE),
+    idleTimeoutMs: fc.constantFrom(30_000, 5 * MINUTE),
+    retireAfterMs: fc.constantFrom(10_000, 20 * MINUTE),
   })
   .map(({ above, ...policy }) => policyWith({ ...policy, maxWorkers: policy.minWorkers + above }));
 
@@ -104,8 +107,8 @@ const arbitraryWorker = fc.record({
   isolation: fc.constantFrom(...ISOLATIONS),
   capacity: fc.integer({ min: 1, max: 4 }),
   load: fc.nat(4),
-  age: fc.nat(10 * MINUTE),
-  idle: fc.nat(10 * MINUTE),
+  age: fc.oneof(fc.nat(10 * MINUTE), fc.nat(180 * MINUTE)),
+  idle: fc.oneof(fc.nat(10 * MINUTE), fc.nat(180 * MINUTE)),
   heartbeatLeft: fc.integer({ min: -2 * MINUTE, max: 45_000 }),
   destroyIn: fc.integer({ min: -MINUTE, max: MINUTE }),
   canSuspend: fc.boolean(),

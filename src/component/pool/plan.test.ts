@@ -83,44 +83,6 @@ describe("reserves", () => {
   });
 });
 
-describe("spares", () => {
-  const HOUR = 60 * MINUTE;
-  const policy = policyWith({ warmWorkers: 1, suspendAfterMs: MINUTE, retireAfterMs: HOUR, idleTimeoutMs: HOUR });
-  const spare = (workerId: string, change: Partial<PlannedWorker> = {}) =>
-    workerWith({ workerId, canSuspend: true, ...change });
-  const asleep = (workerId: string, change: Partial<PlannedWorker> = {}) =>
-    spare(workerId, { status: "suspended", heartbeatExpiresAt: NOW - 1, ...change });
-  const machines = (workers: PlannedWorker[]) =>
-    workers.map((worker) => machineOf(worker, { state: worker.status === "suspended" ? "suspended" : "running" }));
-  const planned = (workers: PlannedWorker[], change: Partial<PlanInput> = {}) =>
-    plan(inputWith({ policy, workers, machines: machines(workers), ...change }));
-
-  it("sleep as soon as they are up, for nobody is about to come back to them", () => {
-    expect(planned([spare("w", { statusSince: NOW, lastActiveAt: NOW })])).toMatchObject([
-      { kind: "suspend", workerId: "w" },
-    ]);
-  });
-
-  it("that sleep are the reserve, are not woken for it, and stay however long nobody needs them", () => {
-    expect(planned([asleep("w", { statusSince: NOW - 100 * HOUR })])).toEqual([]);
-  });
-
-  it("go after a while when there are more of them than the policy wants", () => {
-    const workers = [asleep("a", { statusSince: NOW - 2 * HOUR }), asleep("b", { statusSince: NOW - 2 * HOUR })];
-    expect(planned(workers)).toMatchObject([{ kind: "drain", workerId: "a" }]);
-  });
-
-  it("are woken for a conversation that has no worker, before one that still boots, and replaced", () => {
-    expect(planned([asleep("w")], { waiting: [laneOf(1)] })).toMatchObject([
-      { kind: "resume", workerId: "w" },
-      { kind: "spawn" },
-    ]);
-    expect(planned([starting({ workerId: "new" }), asleep("w")], { waiting: [laneOf(1)] })).toMatchObject([
-      { kind: "resume", workerId: "w" },
-    ]);
-  });
-});
-
 describe("idle workers", () => {
   it("go after the time-out, not before, and are told why", () => {
     const policy = policyWith({ idleTimeoutMs: 30 * MINUTE });

@@ -19,7 +19,14 @@ export const LOOK_AGAIN_MS = 10_000;
 export function plan(input: PlanInput): PlanAction[] {
   const { repairs, usable, ...places } = consider(input);
   const forgotten = workersOf(repairs.filter(({ kind }) => kind === "forget"));
-  const left = { ...input, workers: input.workers.filter(({ workerId }) => !forgotten.has(workerId)) };
+  const leaving = workersOf(repairs.filter(({ kind }) => kind === "fence" || kind === "drain"));
+  // As the rows will be: nothing that is decided below may look different once this is written down.
+  const left: PlanInput = {
+    ...input,
+    workers: input.workers
+      .filter(({ workerId }) => !forgotten.has(workerId))
+      .map((worker) => (leaving.has(worker.workerId) ? { ...worker, status: "stopping" } : worker)),
+  };
   const demand = assignDemand(usable, input);
   const evicted = evictions(demand, usable, places, input);
   // While others wait for a place, places are what it is about: who is idle makes way for them first.
@@ -31,10 +38,10 @@ export function plan(input: PlanInput): PlanAction[] {
   const up = usable.filter((worker) => isAvailable(worker) || wokenIds.has(worker.workerId));
   const staying = usable.filter(({ workerId }) => !going.has(workerId));
   const spawned = spawns(demand, { up, staying, room: places.room }, left);
-  const rested = rests(demand, usable, going, woken.length + spawned.length, input);
+  const rested = rests(demand, usable, going, woken.length + spawned.length, left);
   // Whoever is wanted, or must go, is not frozen first.
   const isOverruled = (action: PlanAction) =>
-    (action.kind === "suspend" || action.kind === "keep_awake") &&
+    (action.kind === "suspend" || action.kind === "keep_awake" || action.kind === "look") &&
     (wokenIds.has(action.workerId) || going.has(action.workerId));
   const repaired = repairs.filter((action) => !isOverruled(action));
   return [...repaired, ...woken, ...spawned, ...evicted, ...replaced, ...rested, ...orphans(input)];
@@ -51,7 +58,7 @@ export function isFull(input: PlanInput): boolean {
 }
 
 /** Repairs after which the worker is there as before. */
-const STAYS: ReadonlySet<PlanAction["kind"]> = new Set(["adopt", "suspend", "resume", "keep_awake"]);
+const STAYS: ReadonlySet<PlanAction["kind"]> = new Set(["adopt", "suspend", "resume", "keep_awake", "look"]);
 
 /** Repairs, and what is left to serve messages with: what is being repaired takes no work, but still exists and counts. */
 function consider(input: PlanInput) {
@@ -59,23 +66,20 @@ function consider(input: PlanInput) {
   const settled = input.workers.map((worker) => {
     return { worker, action: repair(worker, byName.get(worker.machineName) ?? null, input) };
   });
+  const isLeaving = ({ status }: PlannedWorker) => status === "draining" || status === "stopping";
   const isGoing = ({ worker, action }: (typeof settled)[number]) =>
-    action?.kind !== "forget" &&
-    (worker.status === "draining" ||
-      worker.status === "stopping" ||
-      action?.kind === "fence" ||
-      action?.kind === "drain");
+    action?.kind !== "forget" && (isLeaving(worker) || action?.kind === "fence" || action?.kind === "drain");
+  const isUsable = ({ worker, action }: (typeof settled)[number]) =>
+    !isLeaving(worker) && !isSilent(worker, input.now) && (action === null || STAYS.has(action.kind));
   const remaining = settled.filter(({ action }) => action?.kind !== "forget").length;
   return {
     repairs: settled.flatMap(({ action }) => action ?? []),
-    usable: settled
-      .filter(({ worker, action }) => (action === null || STAYS.has(action.kind)) && !isSilent(worker, input.now))
-      .map(({ worker, action }) => ({
-        ...worker,
-        // What is learned of a machine now may be acted upon at once, and only what runs can be frozen.
-        machineId: action?.kind === "adopt" ? action.machineId : worker.machineId,
-        canSuspend: worker.canSuspend && byName.get(worker.machineName)?.state === "running",
-      })),
+    usable: settled.filter(isUsable).map(({ worker, action }) => ({
+      ...worker,
+      // What is learned of a machine now may be acted upon at once, and only what runs can be frozen.
+      machineId: action?.kind === "adopt" ? action.machineId : worker.machineId,
+      canSuspend: worker.canSuspend && byName.get(worker.machineName)?.state === "running",
+    })),
     /** Places that are free. */
     room: Math.max(0, input.policy.maxWorkers - remaining),
     /** Workers above the limit. */
@@ -120,7 +124,8 @@ function workerDeadlines(worker: PlannedWorker, machine: SeenMachine | null, inp
   if (isStillAppearing) deadlines.push(now + LOOK_AGAIN_MS);
   switch (worker.status) {
     case "starting":
-      deadlines.push(worker.createdAt + policy.bootDeadlineMs);
+      // Nobody says so when it is up, and a spare should sleep then.
+      deadlines.push(worker.createdAt + policy.bootDeadlineMs, now + LOOK_AGAIN_MS);
       if (worker.machineId === null) deadlines.push(worker.createdAt + SPAWN_GRACE_MS);
       break;
     case "draining":
@@ -130,7 +135,7 @@ function workerDeadlines(worker: PlannedWorker, machine: SeenMachine | null, inp
       deadlines.push(isStillAppearing && machine === null ? worker.statusSince + VANISHED_MS : worker.destroyAt);
       break;
     case "active":
-      if (worker.load === 0) deadlines.push(...restDeadlines(worker, input));
+      deadlines.push(...restDeadlines(worker, input));
       break;
     case "suspended":
       deadlines.push(worker.powerAt, worker.statusSince + policy.retireAfterMs);

@@ -1,6 +1,7 @@
 /** The part of the plan that looks at one worker or machine at a time: what it needs on its own account, whatever the demand. */
 import type { MachineState } from "../providers/provider.js";
 import { DESTROYABLE, ORPHAN_GRACE_MS } from "./orphans.js";
+import { isForAnybody } from "./spare.js";
 import type { PlanAction, PlanInput, PlannedWorker, SeenMachine } from "./situation.js";
 
 /**
@@ -15,7 +16,7 @@ export const SILENCE_GRACE_MS = 30_000;
 /** More orphans than this at once are a sign that something else is wrong: they go slowly, and can be seen going. */
 export const MAX_ORPHANS_PER_RUN = 5;
 
-export const OUTDATED = "Its image or configuration is not the current one.";
+export const OUTDATED = "Its image, configuration or isolation is not the current one.";
 /** A machine that does not freeze when it is asked to this often is not going to. */
 const SUSPEND_ATTEMPTS = 3;
 
@@ -47,7 +48,8 @@ function dismantle(worker: PlannedWorker, machine: SeenMachine | null, { now, un
 }
 
 /** What sleeps is cheap, but not free, and must be there when it is wanted. */
-function tendSuspended(worker: PlannedWorker, machine: SeenMachine | null, { now, policy }: PlanInput) {
+function tendSuspended(worker: PlannedWorker, machine: SeenMachine | null, input: PlanInput) {
+  const { now, policy, unlistedHomes } = input;
   const { workerId, wakeRequestedAt } = worker;
   const machineId = worker.machineId ?? machine?.machineId ?? null;
   const state = machine?.state ?? null;
@@ -62,15 +64,19 @@ function tendSuspended(worker: PlannedWorker, machine: SeenMachine | null, { now
     }
     const isDown = state === null || state === "suspended";
     const reason = "It is wanted, and has not come back yet.";
-    return isDue && isDown ? { kind: "resume" as const, workerId, machineId, reason } : null;
+    return isDue && isDown ? { kind: "resume" as const, workerId, machineId, conversationIds: [], reason } : null;
   }
   // A spare is weighed against the other spares, see `rests`.
-  const isSpare = worker.scope === null && worker.isolation === policy.isolation;
-  if (!isSpare && now - worker.statusSince >= policy.retireAfterMs) {
+  if (!isForAnybody(worker, input) && now - worker.statusSince >= policy.retireAfterMs) {
     return { kind: "drain" as const, workerId, reason: `It slept for ${seconds(policy.retireAfterMs)}.` };
   }
   if (worker.isOutdated === true) return { kind: "drain" as const, workerId, reason: OUTDATED };
-  if (!isDue || state !== "running") return null;
+  if (!isDue) return null;
+  // A list may lack what is there, so it is asked for by its id; a spare may sleep for ever, and must be there when it is wanted.
+  if (state === null && !unlistedHomes.includes(worker.home)) {
+    return { kind: "look" as const, workerId, machineId, reason: "Its machine is missing from the list." };
+  }
+  if (state !== "running") return null;
   const reason = "Its machine still runs.";
   if (worker.powerAttempts >= SUSPEND_ATTEMPTS) return { kind: "keep_awake" as const, workerId, reason };
   return { kind: "suspend" as const, workerId, machineId, reason };

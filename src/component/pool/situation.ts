@@ -24,7 +24,7 @@ export type PlannedWorker = {
   leaseDurationMs: number;
   /** Its machine's end is not asked for (again) before this time; 0 when it never was. */
   destroyAt: number;
-  /** Its machine was made from another image or configuration than new ones are. */
+  /** Its machine was made from another image or configuration, or for another isolation, than new ones are. */
   isOutdated?: boolean;
   /** Its machine can be frozen, as far as is known. */
   canSuspend: boolean;
@@ -63,7 +63,10 @@ export type PlanAction =
   | { kind: "drain"; workerId: string; reason: string }
   /** Takes it off the list of who may claim, and freezes its machine. */
   | { kind: "suspend"; workerId: string; machineId: string; reason: string }
-  | { kind: "resume"; workerId: string; machineId: string; reason: string }
+  /** Wakes it up; the conversations are kept for it for a moment, so that nobody else takes them meanwhile. */
+  | { kind: "resume"; workerId: string; machineId: string; conversationIds: string[]; reason: string }
+  /** Asks the provider for its machine, and takes it for gone only when the provider is sure. */
+  | { kind: "look"; workerId: string; machineId: string; reason: string }
   /** Its machine does not freeze: it works on, and goes when it has been idle for too long. */
   | { kind: "keep_awake"; workerId: string; reason: string }
   /** Takes its leases away for good, and destroys its machine if one was seen. */

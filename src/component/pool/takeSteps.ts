@@ -95,6 +95,12 @@ async function takeStep(
     case "resume":
       if (!isLate) await takeResume(ctx, step, await providers.at(step.home), deadline);
       return;
+    case "look": {
+      if (isLate || (await (await providers.at(step.home)).getMachine(step.machineId)) !== null) return;
+      const reason = "Its machine is gone.";
+      await ctx.runMutation(internal.pool.internal.machineGone, { workerId: step.workerId, reason });
+      return;
+    }
     case "destroy_orphan": {
       if (isLate) return;
       const provider = await providers.at(step.home);

@@ -47,6 +47,12 @@ export async function recordResume(
   return await notePower(ctx, workerId, asking, { wakeRequestedAt: now, tokenExpiresAt, powerAttempts: 0 });
 }
 
+/** Notes that the provider is being asked whether a sleeper's machine is still there, and when it may be asked again. */
+export async function recordLook(ctx: MutationCtx, workerId: string, retryAfterMs: number): Promise<void> {
+  const worker = await findWorker(ctx, workerId);
+  if (worker !== null) await ctx.db.patch("workers", worker._id, { powerAt: Date.now() + retryAfterMs });
+}
+
 async function notePower(
   ctx: MutationCtx,
   workerId: string,

@@ -50,6 +50,15 @@ export class Lanes {
     this.ready.add(lane);
   }
 
+  /** Reserves a ready lane that is anybody's; `null` when there is none. */
+  keepFor(conversationId: string, workerId: string, now: number): Lane | null {
+    const lane = this.lanes.get(conversationId);
+    if (lane?.state !== "ready" || (lane.reservedFor !== null && now < lane.reservedUntil)) return null;
+    lane.reservedFor = workerId;
+    lane.reservedUntil = now + WARM_WORKER_GRACE_MS;
+    return lane;
+  }
+
   isOpenTo(lane: Lane, workerId: string, now: number): boolean {
     return lane.reservedFor === null || lane.reservedFor === workerId || now >= lane.reservedUntil;
   }

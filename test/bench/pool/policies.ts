@@ -4,7 +4,7 @@ import { simulateBound } from "./bound.js";
 import { simulateOriginal } from "./original.js";
 import { simulateProduct } from "./product.js";
 import type { Measured, PolicyName } from "./results.js";
-import type { Trace, TraceName } from "./traces.js";
+import type { Trace } from "./traces.js";
 
 type Isolation = Exclude<PolicyName, "original" | "bound">;
 
@@ -13,19 +13,15 @@ type Isolation = Exclude<PolicyName, "original" | "bound">;
  * made at, as many in one run as it can ask for.
  */
 const SIZE = { maxWorkers: 1_000, spawnStep: 20 } as const;
-/** When letting go pays, solved in docs/pool-economics.md; shorter than the defaults, which are for a handful of people. */
-const PAUSES = { suspendAfterMs: 10_000, retireAfterMs: 4 * 60_000 } as const;
 /**
- * Spares for conversations that have no machine, as an operator sizes them who knows the load: about as many as come while
- * one is being replaced (0.07 a second at the busiest hour of the office day, for some 25 s), and a root of that more.
+ * Spares for conversations that have no machine: about as many as come while one is being replaced (0.07 a second at the
+ * busiest hour of the office day, for some 25 s), and a few more, since one that sleeps costs next to nothing.
  */
-const WARM_WORKERS: Record<TraceName, number> = { office_day: 4, spike: 2, long_tail: 2, hot_user: 0 };
+const WARM_WORKERS = 6;
 
 /** All that is not said here is as the product has it when nobody says anything. */
-export function policyOf(trace: TraceName, isolation: Isolation, change: Partial<ScalingPolicy> = {}): ScalingPolicy {
-  // A shared pool needs no spares: any machine serves anybody.
-  const warmWorkers = isolation === "shared" ? 0 : WARM_WORKERS[trace];
-  return { ...DEFAULT_SCALING_POLICY, ...SIZE, ...PAUSES, isolation, warmWorkers, ...change };
+export function policyOf(isolation: Isolation, change: Partial<ScalingPolicy> = {}): ScalingPolicy {
+  return { ...DEFAULT_SCALING_POLICY, ...SIZE, warmWorkers: WARM_WORKERS, isolation, ...change };
 }
 
 export async function simulate(trace: Trace, policy: PolicyName, seed: number): Promise<Measured> {
@@ -37,6 +33,6 @@ export async function simulate(trace: Trace, policy: PolicyName, seed: number): 
     case "conversation":
     case "user":
     case "shared":
-      return await simulateProduct(trace, policyOf(trace.name, policy), seed);
+      return await simulateProduct(trace, policyOf(policy), seed);
   }
 }

@@ -14,7 +14,7 @@ vi.mock("../../../src/component/pool/steps.js", { spy: true });
 vi.mock("../../../src/component/workers/lifecycle.js", { spy: true });
 
 const trace = makeTrace("hot_user", 1);
-const policy = policyOf("hot_user", "conversation", { warmWorkers: 0, suspendAfterMs: 10_000, retireAfterMs: 60_000 });
+const policy = policyOf("conversation", { warmWorkers: 0, suspendAfterMs: 10_000, retireAfterMs: 60_000 });
 
 afterEach(() => {
   vi.resetAllMocks();

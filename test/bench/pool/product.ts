@@ -43,7 +43,8 @@ class ProductPool {
     });
     const parts = { time, draws, cloud: this.cloud, fleet: this.fleet };
     const waiting = () => [...this.lanes.ready];
-    this.reconciler = new Reconciler(parts, waiting, (row) => this.leave(row));
+    const keepFor = (row: Row, conversationId: string) => this.keepFor(row, conversationId);
+    this.reconciler = new Reconciler(parts, waiting, (row) => this.leave(row), keepFor);
   }
 
   async run(trace: Trace): Promise<ProductRun> {
@@ -74,12 +75,22 @@ class ProductPool {
   private makeReady(lane: Lane, warmWorkerId: string | null): void {
     const { now } = this.time;
     const warm = warmWorkerId === null ? null : this.fleet.find(warmWorkerId);
-    // A worker that sleeps or leaves is nobody to wait for.
-    const reservedFor = warm?.status === "active" ? warm.workerId : null;
+    // A worker that sleeps or leaves is nobody to wait for, and neither is one that has no place for it.
+    const reservedFor = warm?.status === "active" && warm.load < warm.capacity ? warm.workerId : null;
     this.lanes.makeReady(lane, reservedFor, now);
-    this.reconciler.request(lane.reservedUntil);
-    if (reservedFor !== null) this.time.at(lane.reservedUntil, () => this.match());
+    this.noteReservation(lane);
     this.match();
+  }
+
+  private keepFor(row: Row, conversationId: string): void {
+    const lane = this.lanes.keepFor(conversationId, row.workerId, this.time.now);
+    if (lane !== null) this.noteReservation(lane);
+  }
+
+  /** When it ends, somebody must come, or be told that the conversation is free to all. */
+  private noteReservation(lane: Lane): void {
+    this.reconciler.request(lane.reservedUntil);
+    if (lane.reservedFor !== null) this.time.at(lane.reservedUntil, () => this.match());
   }
 
   /** Every idle worker sees what it may take, and one of them is first; which one is chance. */

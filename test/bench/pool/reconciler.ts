@@ -36,6 +36,7 @@ export class Reconciler {
     private readonly parts: Parts,
     private readonly waiting: () => WaitingLane[],
     private readonly sentAway: (row: Row) => void,
+    private readonly keepFor: (row: Row, conversationId: string) => void,
   ) {}
 
   /** A reconcile at `wantedAt`, or as soon after it as the window allows; shared with whoever else has asked for one. */
@@ -129,8 +130,10 @@ export class Reconciler {
       case "resume": {
         const attempts = row.wakeRequestedAt === null ? 0 : row.powerAttempts;
         row.wakeRequestedAt ??= now;
+        for (const conversationId of action.conversationIds) this.keepFor(row, conversationId);
         return { kind: "resume", row, machineId: this.askPower(row, action.machineId, attempts) };
       }
+      case "look":
       case "keep_awake":
       case "forget":
       case "fence":

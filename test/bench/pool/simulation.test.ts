@@ -62,7 +62,7 @@ describe("the product's pool", () => {
     const trace = traces.get("spike")!;
     const { meter, waits } = await simulateProduct(
       trace,
-      policyOf("spike", "conversation", { maxWorkers: 5, warmWorkers: 0 }),
+      policyOf("conversation", { maxWorkers: 5, warmWorkers: 0 }),
       SEED,
     );
     expect(meter.peakMachines).toBeLessThanOrEqual(5);
@@ -77,11 +77,7 @@ describe("the product's pool", () => {
       turnMs: 1_000,
     }));
     const trace: Trace = { name: "hot_user", messages, endsAt: 60 * 60_000 };
-    const { meter, waits } = await simulateProduct(
-      trace,
-      policyOf("hot_user", "conversation", { warmWorkers: 0 }),
-      SEED,
-    );
+    const { meter, waits } = await simulateProduct(trace, policyOf("conversation", { warmWorkers: 0 }), SEED);
     expect(meter.peakMachines).toBe(1);
     expect(waits).toHaveLength(50);
   });

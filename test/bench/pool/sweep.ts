@@ -55,7 +55,7 @@ export async function sweep(seed: number, log: (line: string) => void): Promise<
     const originalWaits = percentiles(original.waits);
     for (const value of values) {
       log(`${name}, ${isolation}: ${setting} ${value}`);
-      const { meter, waits } = await simulateProduct(trace, policyOf(name, isolation, { [setting]: value }), seed);
+      const { meter, waits } = await simulateProduct(trace, policyOf(isolation, { [setting]: value }), seed);
       const { usd } = meter.bill();
       const { p50Ms, p95Ms } = percentiles(waits);
       rows.push({
