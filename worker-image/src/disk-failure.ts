@@ -9,9 +9,10 @@ const PROBLEMS: ReadonlyMap<string, string> = new Map([
   ["EIO", "The disk of the worker is broken."],
 ]);
 
-/** The code of a failed system call, like `ENOENT`. */
+/** The code of a failed system call, like `ENOENT`; not those of Node itself (`ERR_...`), which tell of a defect. */
 export function systemCode(error: unknown): string | null {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
+  const code = error instanceof Error && "code" in error ? error.code : null;
+  return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) ? code : null;
 }
 
 /** A sentence for the user when the disk is why, or `null`. */

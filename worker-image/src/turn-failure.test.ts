@@ -61,6 +61,11 @@ describe("a failed turn", () => {
       { errorMessage: "It is large. Remove what is not needed.", errorKind: "output_too_large" },
     ],
     [
+      "a defect that Node found",
+      Object.assign(new TypeError("The argument must be a string. Received '/data/secret'"), { code: "ERR_X" }),
+      { errorMessage: "Something unexpected went wrong in the worker; its log says what.", errorKind: "unknown" },
+    ],
+    [
       "a defect",
       new TypeError("x is not a function in /data/secret"),
       { errorMessage: "Something unexpected went wrong in the worker; its log says what.", errorKind: "unknown" },

@@ -5,7 +5,7 @@ import type { FailureKind } from "../../src/shared/failure.js";
 import { BackendFailure, BackendUnavailable } from "./backend/errors.js";
 import { diskProblem, systemCode } from "./disk-failure.js";
 import { ArchiveRejected } from "./snapshots/archive-rejected.js";
-import { TreeChanged } from "./snapshots/tree-digest.js";
+import { TreeChanged } from "./snapshots/tree-changed.js";
 import { TreeTooLarge } from "./snapshots/tree-scan.js";
 import { TransferFailed } from "./workspaces/transfer.js";
 

@@ -4,7 +4,6 @@ import type { CallPolicy } from "./backend/session.js";
 import type { Conversation } from "./conversations/conversation.js";
 import type { DeltaStream } from "./delta-stream.js";
 import { errorMessage, type Logger } from "./logger.js";
-import type { Runtime } from "./runtimes/runtime.js";
 import type { Checkpoint, Checkpointer } from "./workspaces/checkpoint.js";
 
 type Saving = { checkpointer: Checkpointer; policy: CallPolicy & { signal: AbortSignal }; logger: Logger };
@@ -12,14 +11,14 @@ type Saving = { checkpointer: Checkpointer; policy: CallPolicy & { signal: Abort
 /** @throws what {@link Checkpointer.save} throws */
 export async function saveTurn(
   { conversationId, generation }: Pick<Claim, "conversationId" | "generation">,
-  { workspace }: Conversation,
-  runtime: Runtime,
+  conversation: Conversation,
   deltas: DeltaStream,
   { checkpointer, policy, logger }: Saving,
 ): Promise<Checkpoint> {
+  const { workspace } = conversation;
   const { paths, digestBeforeTurn: committedDigest } = workspace;
   const request = { conversationId, generation, reason: "checkpoint", root: paths.root, committedDigest } as const;
-  const resume = await runtime.quiesce();
+  const resume = await conversation.quiesce();
   try {
     // Both are waited for, whatever happens to one: nothing may use the folder after this.
     const [saved, streamed] = await Promise.allSettled([

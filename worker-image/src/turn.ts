@@ -161,7 +161,7 @@ export class Turn {
       const left = await handOverFiles({ session, lease: this.lease, workspaceDirectory, policy: this.policy, logger });
       for (const { name, why } of left) deltas.push(`\n\n[${name} could not be handed over, because ${why}.]`);
       this.throwIfEnded();
-      const { treeDigest, snapshotId } = await saveTurn(this.claim, conversation, runtime, deltas, {
+      const { treeDigest, snapshotId } = await saveTurn(this.claim, conversation, deltas, {
         checkpointer: this.needs.checkpointer,
         policy: this.policy,
         logger,

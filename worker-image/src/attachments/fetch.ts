@@ -1,9 +1,10 @@
 /** Brings a message's attachments into the workspace, checked and bounded; what cannot be had is named, not fatal. */
-import { lstat, mkdir, rm, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Attachment } from "../../../src/shared/payload.js";
 import { removeTree } from "../locked-folders.js";
 import { errorMessage, type Logger } from "../logger.js";
+import { makeRealFolder } from "../real-folder.js";
 import type { TurnAttachment } from "../runtimes/runtime.js";
 import { jitteredBackoffMs, sleep } from "../timing.js";
 import { TurnFailed } from "../turn-failure.js";
@@ -47,10 +48,7 @@ async function makeFolders(workspaceDirectory: string, parts: readonly string[])
   let folder = workspaceDirectory;
   for (const part of parts) {
     folder = join(folder, part);
-    const found = await lstat(folder).catch(() => null);
-    if (found?.isDirectory() === true) continue;
-    await rm(folder, { force: true });
-    await mkdir(folder);
+    await makeRealFolder(folder);
   }
 }
 

@@ -1,15 +1,17 @@
 /** Hands the files over that an agent has put into its outbox: uploads them and makes them a part of the running turn. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { lstat, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { Claim } from "../../../src/shared/worker-protocol.js";
 import { MAX_REPLY_FILE_BYTES, MAX_REPLY_FILES } from "../../../src/shared/worker-protocol.js";
 import type { CallPolicy, WorkerSession } from "../backend/session.js";
-import { removeTree } from "../locked-folders.js";
+import { isDenied, removeTree } from "../locked-folders.js";
 import { errorMessage, type Logger } from "../logger.js";
+import { makeRealFolder } from "../real-folder.js";
 import { jitteredBackoffMs, sleep } from "../timing.js";
 import { TurnFailed } from "../turn-failure.js";
+import { wellFormed } from "../well-formed.js";
 import { TransferFailed, uploadFile } from "../workspaces/transfer.js";
 import type { MissingAttachment } from "./describe.js";
 import { mediaTypeOf } from "./media-types.js";
@@ -18,6 +20,9 @@ import { megabytes } from "./plan.js";
 /** Both below the workspace. What has been handed over stays with the agent, out of the way. */
 const OUTBOX_FOLDER = "outbox";
 const SENT_FOLDER = "sent";
+
+/** Of what is left behind; of more, the number is enough. */
+const MAX_NAMED_LEFT = 20;
 
 const MAX_UPLOADS = 3;
 const RETRY = { baseMs: 500, factor: 3, capMs: 5_000, jitter: 0.25 };
@@ -45,33 +50,40 @@ export async function handOverFiles(handOver: HandOver): Promise<MissingAttachme
   let handedOver = 0;
   for (const name of names) {
     const file = join(outbox, name);
-    const found = await lstat(file);
-    if (!found.isFile()) continue;
-    const why =
-      found.size > MAX_REPLY_FILE_BYTES
-        ? `it is larger than ${megabytes(MAX_REPLY_FILE_BYTES)}`
-        : handedOver >= MAX_REPLY_FILES
-          ? `an answer has at most ${MAX_REPLY_FILES} files`
-          : null;
-    if (why !== null) {
-      logger.warn({ why }, "A file was not handed over.");
-      left.push({ name, why });
+    const found = await lstat(file).catch(() => null);
+    if (found?.isFile() === false) continue;
+    const problem = problemWith(name, found?.size ?? null, handedOver);
+    const content = problem === null ? await contentOf(file) : null;
+    if (content === null) {
+      left.push({ name: wellFormed(name), why: problem ?? "it cannot be read" });
       continue;
     }
-    await upload(handOver, file, name, found.size);
+    await upload(handOver, file, name, content);
     await moveToSent(workspaceDirectory, file, name);
     handedOver++;
   }
+  const more = left.splice(MAX_NAMED_LEFT).length;
+  if (more > 0) left.push({ name: `${more} more`, why: `an answer has at most ${MAX_REPLY_FILES} files` });
+  for (const { why } of left) logger.warn({ why }, "A file was not handed over.");
   return left;
 }
+
+/** Why a file stays behind, as the end of a sentence. `sizeBytes` is `null` when nothing can be found under the name. */
+function problemWith(name: string, sizeBytes: number | null, handedOver: number): string | null {
+  // A name that is no UTF-8 comes with replacement characters, and the file cannot be opened under it.
+  if (sizeBytes === null || name.trim() === "") return "its name cannot be sent";
+  if (sizeBytes > MAX_REPLY_FILE_BYTES) return `it is larger than ${megabytes(MAX_REPLY_FILE_BYTES)}`;
+  return handedOver < MAX_REPLY_FILES ? null : `an answer has at most ${MAX_REPLY_FILES} files`;
+}
+
+type Content = { sha256: string; sizeBytes: number };
 
 async function upload(
   { session, lease, policy }: HandOver,
   file: string,
   fileName: string,
-  sizeBytes: number,
+  { sha256, sizeBytes }: Content,
 ): Promise<void> {
-  const sha256 = await digestOf(file);
   const mimeType = mediaTypeOf(fileName);
   for (let attempt = 1; ; attempt++) {
     const { uploadUrl } = await session.mutate(
@@ -95,18 +107,26 @@ async function upload(
   }
 }
 
-async function digestOf(file: string): Promise<string> {
+/** What a file holds, or `null` when the agent has left no right to read it. @throws disk errors */
+async function contentOf(file: string): Promise<Content | null> {
   const hash = createHash("sha256");
-  for await (const part of createReadStream(file)) if (Buffer.isBuffer(part)) hash.update(part);
-  return hash.digest("hex");
+  let sizeBytes = 0;
+  try {
+    for await (const part of createReadStream(file)) {
+      if (!Buffer.isBuffer(part)) continue;
+      hash.update(part);
+      sizeBytes += part.length;
+    }
+  } catch (error) {
+    if (isDenied(error)) return null;
+    throw error;
+  }
+  return { sha256: hash.digest("hex"), sizeBytes };
 }
 
 async function moveToSent(workspaceDirectory: string, file: string, name: string): Promise<void> {
   const folder = join(workspaceDirectory, SENT_FOLDER);
-  const found = await lstat(folder).catch(() => null);
-  // Whatever else the agent has put there must not lead out of the workspace.
-  if (found !== null && !found.isDirectory()) await rm(folder);
-  await mkdir(folder, { recursive: true });
+  await makeRealFolder(folder);
   await removeTree(join(folder, name));
   await rename(file, join(folder, name));
 }

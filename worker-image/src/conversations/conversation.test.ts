@@ -9,7 +9,7 @@ import { Conversation } from "./conversation.js";
 
 async function setting(start: (stopped: Promise<void>) => Promise<void>) {
   const calls: string[] = [];
-  const state = { isHealthy: true };
+  const state = { isHealthy: true, standsStill: true, isBroken: false };
   let stop = () => {};
   const stopped = new Promise<void>((resolve) => (stop = resolve));
   const create = (context: RuntimeContext): Runtime => {
@@ -20,10 +20,10 @@ async function setting(start: (stopped: Promise<void>) => Promise<void>) {
         calls.push("start");
         await start(stopped);
       },
-      health: async () => state,
+      health: async () => (state.isBroken ? Promise.reject(new Error("It broke.")) : state),
       runTurn: (input) => echo.runTurn(input),
       abort: (turnId) => echo.abort(turnId),
-      quiesce: () => echo.quiesce(),
+      quiesce: () => (state.standsStill ? echo.quiesce() : new Promise(() => {})),
       stop: async () => {
         calls.push("stop");
         stop();
@@ -32,7 +32,7 @@ async function setting(start: (stopped: Promise<void>) => Promise<void>) {
     };
   };
   const logger = createLogger("silent", new SecretFilter());
-  return { conversation: new Conversation("c", await temporaryDirectory(), create, logger), calls, state };
+  return { conversation: new Conversation("c", await temporaryDirectory(), create, logger, 50), calls, state };
 }
 
 const never = new AbortController().signal;
@@ -48,6 +48,29 @@ describe("a conversation's runtime", () => {
     await conversation.startedRuntime(input, never);
     expect(calls).toEqual(["start", "start", "stop", "start"]);
     expect(conversation.isWarm).toBe(true);
+  });
+
+  it("is stopped when it does not stand still for a snapshot", async () => {
+    const { conversation, calls, state } = await setting(async () => {});
+    await conversation.startedRuntime(input, never);
+    await (
+      await conversation.quiesce()
+    )();
+    expect(conversation.isWarm).toBe(true);
+    state.standsStill = false;
+    await (
+      await conversation.quiesce()
+    )();
+    expect(calls).toEqual(["start", "stop"]);
+    expect(conversation.isWarm).toBe(false);
+  });
+
+  it("that cannot say how it is counts as not well", async () => {
+    const { conversation, calls, state } = await setting(async () => {});
+    await conversation.startedRuntime(input, never);
+    state.isBroken = true;
+    await conversation.startedRuntime(input, never);
+    expect(calls).toEqual(["start", "stop", "start"]);
   });
 
   it("that starts slowly is stopped when its turn ends, and nobody waits for it", async () => {

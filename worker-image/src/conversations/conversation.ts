@@ -10,6 +10,10 @@ import { Workspace } from "../workspaces/workspace.js";
 
 /** A gateway with its plugins takes half a minute on a small machine. */
 const START_TIMEOUT_MS = 120_000;
+/** Whether it is well can be said at once; whoever cannot say is not. */
+const HEALTH_TIMEOUT_MS = 10_000;
+/** A gateway waits some seconds for what a turn has left running, then ends it; a runtime that takes longer is ended itself. */
+const QUIESCE_TIMEOUT_MS = 30_000;
 /** A runtime that does not stop within this is left behind; its process group dies with the worker. */
 const STOP_TIMEOUT_MS = 10_000;
 
@@ -27,6 +31,7 @@ export class Conversation {
     dataDirectory: string,
     createRuntime: (context: RuntimeContext) => Runtime,
     private readonly logger: Logger,
+    private readonly quiesceTimeoutMs = QUIESCE_TIMEOUT_MS,
   ) {
     this.paths = conversationPaths(dataDirectory, conversationId);
     this.runtime = createRuntime({
@@ -70,7 +75,7 @@ export class Conversation {
    * @param signal ends the start, which may take long, together with the turn
    */
   async startedRuntime(input: StartInput, signal: AbortSignal): Promise<Runtime> {
-    if (this.isStarted && !(await this.runtime.health()).isHealthy) await this.stopRuntime();
+    if (this.isStarted && !(await this.isHealthy())) await this.stopRuntime();
     if (!this.isStarted) await mkdir(this.paths.temporary, { recursive: true, mode: 0o700 });
     // Set first: what has been started half must be stopped too.
     this.isStarted = true;
@@ -85,6 +90,26 @@ export class Conversation {
       throw error;
     }
     return this.runtime;
+  }
+
+  private async isHealthy(): Promise<boolean> {
+    const late = () => new Error("The runtime did not say how it is.");
+    return await withTimeout(this.runtime.health(), HEALTH_TIMEOUT_MS, late).then(
+      ({ isHealthy }) => isHealthy,
+      () => false,
+    );
+  }
+
+  /** Makes the runtime's files stand still, in the worst case by stopping it; the returned function ends that. */
+  async quiesce(): Promise<() => Promise<void>> {
+    const late = () => new Error("The runtime does not stand still.");
+    try {
+      return await withTimeout(this.runtime.quiesce(), this.quiesceTimeoutMs, late);
+    } catch (error) {
+      this.logger.warn({ error }, "The runtime is stopped, so that its files can be saved.");
+      await this.stopRuntime();
+      return async () => {};
+    }
   }
 
   async stopRuntime(): Promise<void> {

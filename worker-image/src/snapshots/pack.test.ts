@@ -1,6 +1,7 @@
 /** What is packed comes back the same; what cannot be packed is named. */
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import {
   appendFile,
   chmod,
@@ -9,7 +10,9 @@ import {
   mkdtemp,
   readdir,
   readFile,
+  readlink,
   rm,
+  rmdir,
   symlink,
   utimes,
   writeFile,
@@ -23,6 +26,7 @@ import { readTree, writeTree, type TreeDescription } from "../testing/tree.js";
 import { extractArchive } from "./extract.js";
 import { DEFAULT_ARCHIVE_LIMITS } from "./limits.js";
 import { packTree } from "./pack.js";
+import { TreeChanged } from "./tree-changed.js";
 import { digestTree } from "./tree-digest.js";
 import { scanTree, TreeTooLarge } from "./tree-scan.js";
 
@@ -193,6 +197,24 @@ describe("scanTree", () => {
   });
 });
 
+describe("a scan", () => {
+  it("of folders that come and go meanwhile is told to look again, if it is told anything", async () => {
+    const root = await temporaryDirectory();
+    const folders = Array.from({ length: 20 }, (_, index) => join(root, `d${index}`));
+    for (let round = 0; round < 40; round++) {
+      for (const folder of folders) await mkdir(folder, { recursive: true });
+      const removeAll = async () => {
+        for (const folder of folders) {
+          for (let turns = 0; turns < round % 4; turns++) await new Promise((resolve) => setImmediate(resolve));
+          await rmdir(folder);
+        }
+      };
+      const [scanned] = await Promise.allSettled([scanTree(root), removeAll()]);
+      if (scanned.status === "rejected") expect(scanned.reason).toBeInstanceOf(TreeChanged);
+    }
+  });
+});
+
 describe("packTree", () => {
   it("refuses a file that changed since the scan, and leaves no archive behind", async () => {
     const place = await temporaryDirectory();
@@ -215,5 +237,22 @@ describe("packTree", () => {
     const { entries } = await scanTree(root);
     await expect(packTree(root, entries, join(place, "tmp"), { maxArchiveBytes: 500 })).rejects.toThrow(TreeTooLarge);
     expect(await readdir(join(place, "tmp"))).toEqual([]);
+  });
+
+  it.runIf(existsSync("/proc/self/fd"))("keeps no file open, wherever it was stopped", async () => {
+    const place = await temporaryDirectory();
+    const root = join(place, "root");
+    await mkdir(root);
+    for (let index = 0; index < 12; index++) await writeFile(join(root, `f${index}`), randomBytes(40_000));
+    const { entries } = await scanTree(root);
+    for (let maxArchiveBytes = 500; maxArchiveBytes < 400_000; maxArchiveBytes += 20_000) {
+      await expect(packTree(root, entries, join(place, "tmp"), { maxArchiveBytes })).rejects.toThrow(TreeTooLarge);
+    }
+    const openFiles = async () => {
+      const numbers = await readdir("/proc/self/fd");
+      const paths = await Promise.all(numbers.map((number) => readlink(`/proc/self/fd/${number}`).catch(() => "")));
+      return paths.filter((path) => path.startsWith(place));
+    };
+    await expect.poll(openFiles).toEqual([]);
   });
 });

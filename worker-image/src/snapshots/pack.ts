@@ -9,7 +9,8 @@ import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { pack as tarPack, type Pack } from "tar-stream";
 import { DEFAULT_ARCHIVE_LIMITS, type ArchiveLimits } from "./limits.js";
-import { openScanned, readChunks, TreeChanged, TreeDigest } from "./tree-digest.js";
+import { TreeChanged } from "./tree-changed.js";
+import { openScanned, readChunks, TreeDigest } from "./tree-digest.js";
 import { TreeTooLarge, type TreeEntry } from "./tree-scan.js";
 
 export type PackedTree = {
@@ -99,20 +100,25 @@ async function addEntry(pack: Pack, root: string, entry: TreeEntry): Promise<str
   const content = createHash("sha256");
   const { bytes } = await openScanned(root, entry);
   const { promise: added, settle } = settledByCallback();
-  const sink = pack.entry({ ...header, type: "file", size: entry.sizeBytes }, settle);
   let seen = 0;
-  if (bytes !== null) {
-    for await (const chunk of readChunks(bytes)) {
-      seen += chunk.length;
-      content.update(chunk);
-      // A destroyed archive never drains, but its entry then fails.
-      if (!sink.write(chunk)) await Promise.race([once(sink, "drain"), added]);
+  try {
+    const sink = pack.entry({ ...header, type: "file", size: entry.sizeBytes }, settle);
+    if (bytes !== null) {
+      for await (const chunk of readChunks(bytes)) {
+        seen += chunk.length;
+        content.update(chunk);
+        // A destroyed archive never drains, but its entry then fails.
+        if (!sink.write(chunk)) await Promise.race([once(sink, "drain"), added]);
+      }
     }
+    if (seen !== entry.sizeBytes) {
+      throw new TreeChanged(`A file changed while the workspace was being saved: ${entry.path}`);
+    }
+    sink.end(null);
+  } finally {
+    // An archive that has been destroyed takes no entry: nobody has read the file then.
+    bytes?.destroy();
   }
-  if (seen !== entry.sizeBytes) {
-    throw new TreeChanged(`A file changed while the workspace was being saved: ${entry.path}`);
-  }
-  sink.end(null);
   await added;
   return content.digest("hex");
 }

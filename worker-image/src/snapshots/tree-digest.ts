@@ -3,20 +3,19 @@ import { createHash } from "node:crypto";
 import { constants, type ReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
+import { isDenied } from "../locked-folders.js";
+import { TreeChanged } from "./tree-changed.js";
 import type { TreeEntry } from "./tree-scan.js";
-
-/** Thrown when a file is not what it was when the tree was listed: something still writes to it. */
-export class TreeChanged extends Error {
-  override readonly name = "TreeChanged";
-}
 
 /** Opens a scanned file for reading exactly the bytes that were there at the scan; never through a link. */
 export async function openScanned(
   root: string,
   entry: Extract<TreeEntry, { kind: "file" }>,
 ): Promise<{ bytes: ReadStream | null }> {
-  const file = await open(join(root, entry.path), constants.O_RDONLY | constants.O_NOFOLLOW).catch((error: unknown) => {
-    throw new TreeChanged(`A file vanished while the workspace was being saved: ${entry.path}`, { cause: error });
+  const path = join(root, entry.path);
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((cause: unknown) => {
+    if (isDenied(cause)) throw cause;
+    throw new TreeChanged(`A file vanished while the workspace was being saved: ${entry.path}`, { cause });
   });
   const found = await file.stat();
   if (!found.isFile() || found.size !== entry.sizeBytes) {

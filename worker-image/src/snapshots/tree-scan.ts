@@ -1,10 +1,12 @@
 /** Lists what of a folder belongs into a snapshot, in a fixed order, and names what has to stay behind. */
 import { lstat, readdir, readlink } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
+import { systemCode } from "../disk-failure.js";
 import { ArchiveRejected, displayName } from "./archive-rejected.js";
 import { parseEntryPath } from "./entry-path.js";
 import { KEPT_MODE_BITS } from "./extraction-plan.js";
 import { DEFAULT_ARCHIVE_LIMITS, type ArchiveLimits } from "./limits.js";
+import { TreeChanged } from "./tree-changed.js";
 import { judgeLink, type TreeNode } from "./tree-model.js";
 
 type Common = {
@@ -81,13 +83,23 @@ class Scan {
   ) {}
 
   async folder(parent: readonly string[]): Promise<void> {
-    for (const name of (await readdir(join(this.root, ...parent))).sort(byteOrder)) {
+    for (const name of (await this.names(parent)).sort(byteOrder)) {
       const parts = [...parent, name];
       const path = parts.join("/");
       if (isExcluded(path, this.excludes)) continue;
       const why = this.unsafeName(path, name);
       if (why !== null) this.skip(path, why);
       else await this.entry(parts, path);
+    }
+  }
+
+  private async names(parent: readonly string[]): Promise<string[]> {
+    try {
+      return await readdir(join(this.root, ...parent));
+    } catch (error) {
+      const isGone = ["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "");
+      if (!isGone || parent.length === 0) throw error;
+      throw new TreeChanged(`A folder vanished while the workspace was being saved: ${parent.join("/")}`);
     }
   }
 

@@ -4,9 +4,11 @@ import type { Infer } from "convex/values";
 import { isAgentFactoryError } from "../../../src/shared/errors.js";
 import type { vSnapshotReason } from "../../../src/shared/worker-protocol.js";
 import type { CallPolicy, WorkerSession } from "../backend/session.js";
+import { isDenied, unlock } from "../locked-folders.js";
 import { errorMessage, type Logger } from "../logger.js";
 import { packTree, type PackedTree } from "../snapshots/pack.js";
-import { digestTree, TreeChanged } from "../snapshots/tree-digest.js";
+import { TreeChanged } from "../snapshots/tree-changed.js";
+import { digestTree } from "../snapshots/tree-digest.js";
 import { scanTree, type Excludes, type ScannedTree } from "../snapshots/tree-scan.js";
 import { jitteredBackoffMs, sleep } from "../timing.js";
 import { TransferFailed, uploadFile } from "./transfer.js";
@@ -61,8 +63,10 @@ export class Checkpointer {
           await rm(packed.file, { force: true });
         }
       } catch (error) {
-        if (!(error instanceof TreeChanged) || attempt >= MAX_SCANS) throw error;
-        await sleep(jitteredBackoffMs(RETRY, attempt), policy.signal);
+        const isLocked = isDenied(error);
+        if ((!(error instanceof TreeChanged) && !isLocked) || attempt >= MAX_SCANS) throw error;
+        if (isLocked) await unlock(request.root);
+        else await sleep(jitteredBackoffMs(RETRY, attempt), policy.signal);
       }
     }
   }

@@ -1,7 +1,8 @@
 /** One conversation's folder: brought to the state a turn must start from, marked while a turn changes it, committed after. */
-import { mkdir } from "node:fs/promises";
+import { lstat, mkdir } from "node:fs/promises";
 import type { SnapshotForRestore } from "../../../src/shared/worker-protocol.js";
-import { createSibling, exists, replaceDirectory } from "../snapshots/replace-directory.js";
+import { makeRealFolder } from "../real-folder.js";
+import { createSibling, replaceDirectory } from "../snapshots/replace-directory.js";
 import { digestTree } from "../snapshots/tree-digest.js";
 import { scanTree, type Excludes } from "../snapshots/tree-scan.js";
 import { readRecord, removeRecord, writeRecord, type WorkspaceRecord } from "./record.js";
@@ -59,6 +60,7 @@ export class Workspace {
     // From here on the folder is nobody's: a crash leaves no record that could vouch for half a restore.
     this.record = null;
     await removeRecord(this.paths.record);
+    await makeRealFolder(this.paths.root);
     if (snapshot === null) {
       await replaceDirectory(this.paths.root, await createSibling(this.paths.root));
     } else {
@@ -101,7 +103,7 @@ export class Workspace {
   private async isExactly(record: WorkspaceRecord, snapshotId: string | null): Promise<boolean> {
     if (record.conversationId !== this.conversationId || record.isDirty || record.snapshotId !== snapshotId)
       return false;
-    if (!(await exists(this.paths.root))) return false;
+    if ((await lstat(this.paths.root).catch(() => null))?.isDirectory() !== true) return false;
     if (!this.isVerified && (await this.digest().catch(() => null)) !== record.treeDigest) return false;
     this.isVerified = true;
     return true;
@@ -113,9 +115,8 @@ export class Workspace {
   }
 
   private async makeFolders(): Promise<void> {
-    for (const folder of [this.paths.workspace, this.paths.state, this.paths.temporary]) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-    }
+    for (const folder of [this.paths.workspace, this.paths.state]) await makeRealFolder(folder);
+    await mkdir(this.paths.temporary, { recursive: true, mode: 0o700 });
   }
 
   private async write(record: WorkspaceRecord): Promise<void> {
