@@ -1,5 +1,6 @@
 /** Uploads as a user's page makes them, for the component's own tests: an address, the file sent to it, and its id. */
 import type { UploadedFile } from "../../shared/payload.js";
+import type { Id } from "../_generated/dataModel.js";
 import { inComponent, lib, type Harness } from "../setup.test-kit.js";
 
 export const ada = { consumerUserId: "ada", agentKey: "a" };
@@ -8,9 +9,9 @@ export const bob = { consumerUserId: "bob", agentKey: "a" };
 type User = typeof ada;
 
 /** Stores a file the way storage does when it is sent to an upload URL: with the `Content-Type` that came with it. */
-export async function storeFile(t: Harness, content: string, contentType?: string): Promise<string> {
+export async function storeFile(t: Harness, content: string, contentType?: string): Promise<Id<"_storage">> {
   return await inComponent(t, async (ctx) => {
-    const storageId: string = await ctx.storage.store(new Blob([content]));
+    const storageId = await ctx.storage.store(new Blob([content]));
     // convex-test's storage forgets the type, which real storage keeps; its database takes the correction.
     const patch = ctx.db.patch as (id: string, fields: object) => Promise<void>;
     if (contentType !== undefined) await patch(storageId, { contentType });

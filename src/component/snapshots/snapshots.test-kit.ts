@@ -1,10 +1,11 @@
 /** Uploads as a worker makes them, for the tests of snapshots. */
 import { sha256Hex } from "../digest.js";
+import { storeFile as storeWithType } from "../conversations/uploads.test-kit.js";
 import { inComponent, type Harness, type StartedWorker } from "../setup.test-kit.js";
 
 /** Puts a file where the upload URL would put it; returns what the worker is told, and what it knows itself. */
-export async function storeFile(t: Harness, content: string) {
-  const storageId = await inComponent(t, async (ctx) => await ctx.storage.store(new Blob([content])));
+export async function storeFile(t: Harness, content: string, contentType?: string) {
+  const storageId = await storeWithType(t, content, contentType);
   return { storageId, sha256: await sha256Hex(content), sizeBytes: new TextEncoder().encode(content).length };
 }
 

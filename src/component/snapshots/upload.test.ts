@@ -3,6 +3,7 @@ import {
   enqueue,
   expectRefused,
   inComponent,
+  lib,
   passTime,
   runScheduled,
   snapshotOfAllTables,
@@ -93,6 +94,23 @@ describe("an upload", () => {
       reason: "checkpoint",
     });
     await expectRefused(t, "snapshot_rejected", async () => thief.finalizeUpload({ ...finished, snapshotId: theirs }));
+  });
+
+  it("is refused when its file is a user's, of an answer, or was there before: naming a file makes it nobody's", async () => {
+    const t = await startWithAgent();
+    const older = await storeFile(t, "stored by somebody");
+    passTime(10);
+    const { worker, claimed } = await running(t);
+    const { snapshotId } = await worker.prepareUpload({ ...claimedTurn(claimed), reason: "checkpoint" });
+    const sent = await storeFile(t, "sent by a user", 'text/plain; upload="theirs"');
+    const handed = await storeFile(t, "handed over");
+    const { messageId, leaseId, generation } = claimed;
+    const turn = { ...worker.credentials, messageId, leaseId, generation };
+    await t.action(async (ctx) => await ctx.runMutation(lib.addTurnFile, { ...turn, ...handed, fileName: "a.txt" }));
+    for (const file of [older, sent, handed]) {
+      await expectRefused(t, "snapshot_rejected", async () => worker.finalizeUpload({ snapshotId, ...file }));
+    }
+    expect(await worker.finalizeUpload({ snapshotId, ...(await storeFile(t, "workspace")) })).toBe(true);
   });
 
   it("is its own worker's only", async () => {

@@ -1,9 +1,11 @@
 /** Takes snapshot uploads in: prepare, finalize, fail; the only writer of `snapshots` besides the pointer and the sweep. */
 import type { Infer } from "convex/values";
+import { uploadIdOf } from "../../shared/attachments.js";
 import { agentFactoryError } from "../../shared/errors.js";
 import { shorten } from "../../shared/text.js";
 import { MAX_SNAPSHOT_BYTES, type vSnapshotReason } from "../../shared/worker-protocol.js";
 import type { Doc, Id } from "../_generated/dataModel.js";
+import { isHandedOver } from "../conversations/transcript.js";
 import { hexOfStoredDigest } from "../digest.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
 import { findLane } from "../queue/head.js";
@@ -64,7 +66,9 @@ export async function finalizeUpload(ctx: MutationCtx, upload: Finalize): Promis
   ) {
     throw snapshotRejected("Size or checksum of the stored file differ from what was sent. Upload it again.");
   }
-  await requireUnusedFile(ctx, storageId);
+  if (!(await isFileOfUpload(ctx, snapshot, file))) {
+    throw snapshotRejected("The stored file belongs to something else. Upload it again.");
+  }
   await requireNewestHolder(ctx, snapshot);
   const ready = { status: "ready" as const, storageId, sha256: upload.sha256, sizeBytes: upload.sizeBytes };
   await ctx.db.patch("snapshots", snapshot._id, ready);
@@ -93,10 +97,15 @@ async function requireOwnUpload(
   return snapshot;
 }
 
-/** A file belongs to one snapshot: it is deleted together with its row, and it is never another conversation's. */
-async function requireUnusedFile(ctx: QueryCtx, storageId: Id<"_storage">): Promise<void> {
-  if (await isFileOfSnapshot(ctx, storageId))
-    throw snapshotRejected("The stored file belongs to another snapshot. Upload it again.");
+type StoredFile = { _id: Id<"_storage">; _creationTime: number; contentType?: string };
+
+/**
+ * A file belongs to one snapshot, with which it is deleted and can be downloaded. What is older than the upload, came from a user
+ * or was handed over is not the worker's to name, however it has learned of it.
+ */
+async function isFileOfUpload(ctx: QueryCtx, { createdAt }: Doc<"snapshots">, file: StoredFile): Promise<boolean> {
+  if (file._creationTime < createdAt || uploadIdOf(file.contentType) !== null) return false;
+  return !(await isFileOfSnapshot(ctx, file._id)) && !(await isHandedOver(ctx, file._id));
 }
 
 /** Whether a snapshot, current or not, names the file. */

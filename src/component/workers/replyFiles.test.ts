@@ -121,6 +121,17 @@ describe("files of an answer", () => {
     await expectRefused(t, "invalid_argument", async () => add(t, other, claim, { ...file, sizeBytes: 1 }));
   });
 
+  it("are no workspaces: one would be gone with the message that it is named in", async () => {
+    const t = await startWithAgent();
+    const { worker, claim } = await claimed(t);
+    const { conversationId, generation } = claim;
+    const request = { conversationId, generation, reason: "checkpoint" as const };
+    const { snapshotId } = await worker.prepareUpload(request);
+    const workspace = await store(t, "workspace");
+    await worker.finalizeUpload({ snapshotId, ...workspace });
+    await expectRefused(t, "invalid_argument", async () => add(t, worker, claim, workspace));
+  });
+
   it("have an address to be sent to, for whoever holds the turn", async () => {
     const t = await startWithAgent();
     const { worker, claim } = await claimed(t);

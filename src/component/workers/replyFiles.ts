@@ -7,6 +7,7 @@ import { hexOfStoredDigest } from "../digest.js";
 import type { MutationCtx } from "../functions.js";
 import { requireHeldTurn } from "../queue/held.js";
 import { countAddedEntries } from "../queue/leases.js";
+import { isFileOfSnapshot } from "../snapshots/upload.js";
 import { requireIdentifier, requireIntegerBetween } from "../validation.js";
 import { requireWorker } from "./authenticate.js";
 
@@ -37,7 +38,8 @@ export async function addReplyFile(ctx: MutationCtx, args: WorkerArgs<"workerAdd
   const origin = { conversationId, messageId, generation };
   const files = await listTurnFiles(ctx, origin);
   if (files.some((known) => known.storageId === file._id)) return false;
-  if (await isHandedOver(ctx, file._id)) throw notUploaded();
+  // It would be deleted with this message, and whatever else names it would be left without.
+  if ((await isHandedOver(ctx, file._id)) || (await isFileOfSnapshot(ctx, file._id))) throw notUploaded();
   if (files.length >= MAX_REPLY_FILES) {
     throw agentFactoryError("output_too_large", `A turn hands over at most ${MAX_REPLY_FILES} files.`);
   }
