@@ -16,6 +16,8 @@ export const {
   getActiveUserAgent,
   getUserAgentsOverview,
   sendMessageToUserAgent,
+  generateMediaUploadUrlForUserAgent,
+  discardMediaUploadForUserAgent,
   cancelMessageForUserAgent,
   getConversationViewForUserAgent,
   listQueueItemsForUserAgent,
