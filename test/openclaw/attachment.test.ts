@@ -15,6 +15,8 @@ it("an attachment lies in the workspace, and OpenClaw reads it where the message
 }) => {
   const stub = await ModelStub.start(onTestFinished, modelScript);
   const { backend, storage, start, log } = await testSystem(onTestFinished);
+  // The product's own limit: a gateway that starts on a busy computer takes most of the minute that tests usually have.
+  backend.runTimeoutMs = 15 * 60_000;
   const { exit, worker } = await start({
     createRuntime: configureRuntime("openclaw", await openClawEnvironment(stub)),
   });

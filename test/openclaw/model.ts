@@ -7,7 +7,7 @@ import {
 } from "../../worker-image/src/testing/model-stub.js";
 
 /** How many words of the long answer there are, and how fast it is spoken. */
-const LONG_WORDS = 200;
+export const LONG_WORDS = 100;
 const LONG_PAUSE_MS = 60;
 
 /** What users have said, oldest first, without what OpenClaw says in their name. */
@@ -22,7 +22,7 @@ const words = (text: string) => text.split(/(?<=\s)/);
 /**
  * - `remember that the X is called Y`: writes a file with a tool, then says so.
  * - `What is the X called?`: answers from everything said before.
- * - `speak long`: 200 words in 12 s.
+ * - `speak long`: 100 words in 6 s.
  * - `run COMMAND`: runs it in the shell and repeats what it printed.
  * - `read attached file`: reads the file that the message names at its end, and repeats it.
  * - `refuse STATUS`: as a provider refuses.

@@ -10,7 +10,7 @@ import { WORKER_ENVIRONMENT } from "../../src/shared/worker-environment.js";
 import type { WorkerView } from "../../src/shared/views.js";
 import { ModelStub } from "../../worker-image/src/testing/model-stub.js";
 import { MODEL_KEY, openClawEnvironment } from "./direct.js";
-import { modelScript } from "./model.js";
+import { LONG_WORDS, modelScript } from "./model.js";
 import { findGateway, processesWith } from "./processes.js";
 
 /** A cold machine, a gateway that starts on a busy computer, a turn, and once more all that after a death. */
@@ -97,7 +97,7 @@ describe("a conversation with OpenClaw", () => {
     expect(await processesWith(MODEL_KEY)).toEqual([]);
 
     const long = await conversation.ask("speak long", PATIENCE_MS);
-    expect(long.reply.trim()).toBe(Array.from({ length: 200 }, (_, index) => `word${index}`).join(" "));
+    expect(long.reply.trim()).toBe(Array.from({ length: LONG_WORDS }, (_, index) => `word${index}`).join(" "));
     expect(long.streamed.length).toBeGreaterThan(5);
     for (const part of long.streamed) expect(long.reply.startsWith(part)).toBe(true);
   });

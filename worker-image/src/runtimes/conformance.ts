@@ -1,13 +1,14 @@
 /** What every runtime has to prove: each calls {@link describeRuntime} in its own test. */
 import { cp, mkdir, readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import type { DestinationStream } from "pino";
-import { describe, expect, it } from "vitest";
+import { join, relative } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DeltaStream } from "../delta-stream.js";
 import { createLogger, SecretFilter } from "../logger.js";
-import { scanTree } from "../snapshots/tree-scan.js";
+import { isExcluded, scanTree } from "../snapshots/tree-scan.js";
 import { temporaryDirectory } from "../testing/temporary.js";
 import { turnInput } from "../testing/turn-input.js";
-import { monotonicMs } from "../timing.js";
+import { monotonicMs, sleep } from "../timing.js";
+import { runInRuntime } from "../turn-output.js";
 import type { Runtime, RuntimeContext, RuntimeEvent } from "./runtime.js";
 
 export type RuntimeUnderTest = {
@@ -31,119 +32,167 @@ const SECRET = "conformance-secret-9d1f4c7be2a04c55";
 
 const isTerminal = (event: RuntimeEvent) => event.type === "done" || event.type === "error";
 
-export function describeRuntime(name: string, tested: RuntimeUnderTest): void {
-  const start = async (root: string, log?: DestinationStream): Promise<Runtime> => {
-    const context: RuntimeContext = {
+const textOf = (events: readonly RuntimeEvent[]) =>
+  events.map((event) => (event.type === "text" ? event.text : "")).join("");
+
+/** A runtime in a folder of its own, with everything that it has said and logged. */
+class Subject {
+  readonly events: RuntimeEvent[] = [];
+  readonly log: string[] = [];
+  readonly runtime: Runtime;
+  private turns = 0;
+
+  constructor(
+    readonly root: string,
+    private readonly tested: RuntimeUnderTest,
+  ) {
+    this.runtime = tested.create({
       conversationId: "conversation",
       workspaceDirectory: join(root, "conversation/workspace"),
       stateDirectory: join(root, "conversation/state"),
       temporaryDirectory: join(root, "temporary"),
-      logger: createLogger(log === undefined ? "silent" : "trace", new SecretFilter(), log),
-    };
-    for (const folder of [context.workspaceDirectory, context.stateDirectory, context.temporaryDirectory]) {
-      await mkdir(folder, { recursive: true });
+      logger: createLogger("trace", new SecretFilter(), { write: (line) => void this.log.push(line) }),
+    });
+  }
+
+  /** As the worker does it before each turn: whoever is ready already returns at once. */
+  async start(): Promise<void> {
+    for (const folder of ["conversation/workspace", "conversation/state", "temporary"]) {
+      await mkdir(join(this.root, folder), { recursive: true });
     }
-    const runtime = tested.create(context);
-    await runtime.start(turnInput({ message: "", environment: { ...tested.environment, CONFORMANCE_SECRET: SECRET } }));
-    return runtime;
-  };
-  const turn = (runtime: Runtime, turnId: string, message: string) =>
-    runtime.runTurn(turnInput({ turnId, message, environment: { ...tested.environment, CONFORMANCE_SECRET: SECRET } }));
-  const collect = async (events: AsyncIterable<RuntimeEvent>) => {
-    const seen: RuntimeEvent[] = [];
-    for await (const event of events) seen.push(event);
-    return seen;
-  };
-  const textOf = (events: readonly RuntimeEvent[]) =>
-    events.map((event) => (event.type === "text" ? event.text : "")).join("");
+    await this.runtime.start(this.input(""));
+  }
+
+  /** What a snapshot would hold, as it moves to another machine. */
+  async copyTo(root: string): Promise<void> {
+    const from = join(this.root, "conversation");
+    const excludes = this.runtime.snapshotExcludes();
+    const filter = (path: string) => !isExcluded(relative(from, path), excludes);
+    await cp(from, join(root, "conversation"), { recursive: true, filter });
+  }
+
+  input(message: string) {
+    const environment = { ...this.tested.environment, CONFORMANCE_SECRET: SECRET };
+    return turnInput({ turnId: `turn-${++this.turns}`, message, environment });
+  }
+
+  /** One turn; `onText` is called with its id when it first says something. */
+  async turn(message: string, onText: (turnId: string) => Promise<void> = async () => {}): Promise<RuntimeEvent[]> {
+    await this.start();
+    const input = this.input(message);
+    const events: RuntimeEvent[] = [];
+    for await (const event of this.runtime.runTurn(input)) {
+      events.push(event);
+      if (event.type === "text" && textOf(events) === event.text) await onText(input.turnId);
+    }
+    this.events.push(...events);
+    return events;
+  }
+}
+
+/** The cases share two started runtimes, because some take half a minute to start; each case also passes alone. */
+export function describeRuntime(name: string, tested: RuntimeUnderTest): void {
+  const { memory, longMessage } = tested;
   const timeout = tested.startTimeoutMs * 2 + tested.turnTimeoutMs * 3;
+  const cleanUps: (() => Promise<void>)[] = [];
+  const makeSubject = async () => {
+    const subject = new Subject(await temporaryDirectory((remove) => cleanUps.unshift(remove)), tested);
+    cleanUps.unshift(() => subject.runtime.stop());
+    return subject;
+  };
 
   describe(`${name} keeps the runtime contract`, { timeout }, () => {
-    it("is healthy once started, and not before or after", async () => {
-      const runtime = await start(await temporaryDirectory());
-      expect((await runtime.health()).isHealthy).toBe(true);
-      await runtime.stop();
-      await runtime.stop();
-      expect((await runtime.health()).isHealthy).toBe(false);
+    let subject: Subject;
+    beforeAll(async () => {
+      subject = await makeSubject();
+    });
+    afterAll(async () => {
+      for (const cleanUp of cleanUps.splice(0)) await cleanUp();
+    }, timeout);
+
+    it("is healthy once started, and not before", async () => {
+      expect((await (await makeSubject()).runtime.health()).isHealthy).toBe(false);
+      await subject.start();
+      expect((await subject.runtime.health()).isHealthy).toBe(true);
     });
 
     it("ends a turn with exactly one terminal event, text and usage before it", async () => {
-      const runtime = await start(await temporaryDirectory());
-      const events = await collect(turn(runtime, "turn-1", "hello"));
+      const events = await subject.turn("hello");
       expect(events.filter(isTerminal)).toEqual([{ type: "done" }]);
       expect(events.at(-1)).toEqual({ type: "done" });
       expect(textOf(events).length).toBeGreaterThan(0);
       const usage = events.findLast((event) => event.type === "usage");
       expect(usage?.type === "usage" && usage.usage.inputTokens + usage.usage.outputTokens).toBeGreaterThan(0);
-      if (runtime.capabilities.streamsText)
+      if (subject.runtime.capabilities.streamsText)
         expect(events.filter(({ type }) => type === "text").length).toBeGreaterThan(1);
-      await runtime.stop();
     });
 
     it("leaves every tool call it reports finished", async () => {
-      const runtime = await start(await temporaryDirectory());
       const last = new Map<string, string>();
-      for (const event of await collect(turn(runtime, "turn-1", tested.memory.tell))) {
+      for (const event of await subject.turn(memory.tell)) {
         if (event.type === "tool") last.set(event.call.callId, event.call.status);
       }
       expect([...last.values()].filter((status) => status !== "done" && status !== "failed")).toEqual([]);
-      if (runtime.capabilities.reportsTools) expect(last.size).toBeGreaterThan(0);
-      await runtime.stop();
+      if (subject.runtime.capabilities.reportsTools) expect(last.size).toBeGreaterThan(0);
     });
 
     it("aborts a running turn in time and can take the next one", async () => {
-      const runtime = await start(await temporaryDirectory());
-      const events: RuntimeEvent[] = [];
       let abortedAt = 0;
-      for await (const event of turn(runtime, "turn-1", tested.longMessage)) {
-        events.push(event);
-        if (event.type === "text" && abortedAt === 0) {
-          abortedAt = monotonicMs();
-          await runtime.abort("another turn");
-          await runtime.abort("turn-1");
-        }
-      }
+      let abortedTurn = "";
+      const events = await subject.turn(longMessage, async (turnId) => {
+        abortedAt = monotonicMs();
+        abortedTurn = turnId;
+        await subject.runtime.abort("another turn");
+        await subject.runtime.abort(turnId);
+      });
       expect(monotonicMs() - abortedAt).toBeLessThan(ABORT_WITHIN_MS);
       expect(events.filter(isTerminal)).toHaveLength(1);
       expect(events.at(-1)).toMatchObject({ type: "error", failure: { kind: "aborted" } });
-      await runtime.abort("turn-1");
-      expect((await collect(turn(runtime, "turn-2", "hello"))).at(-1)).toEqual({ type: "done" });
-      await runtime.stop();
+      await subject.runtime.abort(abortedTurn);
+      expect((await subject.turn("hello")).at(-1)).toEqual({ type: "done" });
     });
 
-    it("ends a running turn when it is stopped", async () => {
-      const runtime = await start(await temporaryDirectory());
-      const events: RuntimeEvent[] = [];
-      for await (const event of turn(runtime, "turn-1", tested.longMessage)) {
-        events.push(event);
-        if (event.type === "text") await runtime.stop();
-      }
+    it("is ended by a deadline, and stays silent after it", async () => {
+      await subject.start();
+      const deadline = new AbortController();
+      const said: string[] = [];
+      const deltas = new DeltaStream(async ({ offset, text }) => {
+        said.push(text);
+        return offset + text.length;
+      }, deadline.signal);
+      const forceStop = () => subject.runtime.stop();
+      const logger = createLogger("silent", new SecretFilter());
+      const options = { signal: deadline.signal, forceStop, logger };
+      const over = runInRuntime(subject.runtime, subject.input(longMessage), deltas, options);
+      await expect.poll(() => said.join(""), { timeout: tested.turnTimeoutMs, interval: 10 }).not.toBe("");
+      deadline.abort();
+      expect(await over).toBeNull();
+      const before = deltas.reply;
+      await sleep(500);
+      expect(deltas.reply).toBe(before);
+    });
+
+    it("remembers across turns, and after a stop, a copy elsewhere and a start; a stop ends a running turn", async () => {
+      await subject.turn(memory.tell);
+      expect(textOf(await subject.turn(memory.ask))).toMatch(memory.expected);
+      const elsewhere = await makeSubject();
+      const resume = await subject.runtime.quiesce();
+      await subject.copyTo(elsewhere.root);
+      await resume();
+      expect(textOf(await subject.turn(memory.ask))).toMatch(memory.expected);
+      await subject.runtime.stop();
+      await subject.runtime.stop();
+      expect((await subject.runtime.health()).isHealthy).toBe(false);
+
+      expect(textOf(await elsewhere.turn(memory.ask))).toMatch(memory.expected);
+      const events = await elsewhere.turn(longMessage, () => elsewhere.runtime.stop());
       expect(events.filter(isTerminal)).toHaveLength(1);
       expect(events.at(-1)?.type).toBe("error");
     });
 
-    it("remembers across turns, and after stop, copy elsewhere and start", async () => {
-      const [first, second] = [await temporaryDirectory(), await temporaryDirectory()];
-      const before = await start(first);
-      await collect(turn(before, "turn-1", tested.memory.tell));
-      expect(textOf(await collect(turn(before, "turn-2", tested.memory.ask)))).toMatch(tested.memory.expected);
-      const resume = await before.quiesce();
-      await cp(join(first, "conversation"), join(second, "conversation"), { recursive: true });
-      await resume();
-      await before.stop();
-      const after = await start(second);
-      expect(textOf(await collect(turn(after, "turn-3", tested.memory.ask)))).toMatch(tested.memory.expected);
-      await after.stop();
-    });
-
     it("puts no secret of the agent into events, logs or what a snapshot would hold", async () => {
-      const root = await temporaryDirectory();
-      const log: string[] = [];
-      const runtime = await start(root, { write: (line) => void log.push(line) });
-      const events: RuntimeEvent[] = [];
-      for (const [index, message] of [tested.memory.tell, tested.memory.ask].entries()) {
-        events.push(...(await collect(turn(runtime, `turn-${index}`, message))));
-      }
+      const { root, runtime, events, log } = subject;
+      if (events.length === 0) await subject.turn(memory.tell);
       await runtime.stop();
       expect(JSON.stringify(events)).not.toContain(SECRET);
       expect(log.join("")).not.toContain(SECRET);
@@ -158,10 +207,8 @@ export function describeRuntime(name: string, tested: RuntimeUnderTest): void {
     });
 
     it("writes nowhere but into its own folders", async () => {
-      const root = await temporaryDirectory();
-      const runtime = await start(root);
-      await collect(turn(runtime, "turn-1", tested.memory.tell));
-      await runtime.stop();
+      const { root, events } = subject;
+      if (events.length === 0) await subject.turn(memory.tell);
       expect((await readdir(root)).sort()).toEqual(["conversation", "temporary"]);
       expect((await readdir(join(root, "conversation"))).sort()).toEqual(["state", "workspace"]);
     });

@@ -23,8 +23,11 @@ export class CallRefused extends Error {
   }
 }
 
-/** A gateway that has just become ready may still be busy. */
-const HANDSHAKE_TIMEOUT_MS = 15_000;
+/**
+ * A gateway that has just become ready goes on loading: most of a second of processor time, and on a computer that is ten
+ * times as busy as it can be, the 15 s that both sides allow by default have not been enough.
+ */
+export const HANDSHAKE_TIMEOUT_MS = 45_000;
 /** One frame: a tool's result with a picture in it, and the history of a long conversation, fit well. */
 const MAX_FRAME_BYTES = 32 * 1024 * 1024;
 

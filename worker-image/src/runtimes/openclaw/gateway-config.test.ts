@@ -10,6 +10,7 @@ const settings: OpenClawSettings = {
   node: "/usr/bin/node",
   entry: "/opt/openclaw.mjs",
   turnTimeoutSeconds: 600,
+  sendsPictures: true,
   operatorConfig: {},
   model: {
     baseUrl: "https://models.example/v1",
@@ -55,6 +56,7 @@ describe("the configuration of a gateway", () => {
             models: [
               {
                 id: "small",
+                input: ["text", "image"],
                 contextWindow: 50_000,
                 maxTokens: 4_000,
                 cost: { input: 1.5, output: 6, cacheRead: 1.5, cacheWrite: 1.5 },
@@ -95,6 +97,12 @@ describe("the configuration of a gateway", () => {
     expect(JSON.stringify(configure())).not.toContain('"allow"');
     const agent = { ...input.agent, tools: ["read", "write"] };
     expect(configure({}, { ...input, agent })).toMatchObject({ tools: { allow: ["read", "write"] } });
+  });
+
+  it("says that a model takes no pictures", () => {
+    expect(configure({ sendsPictures: false })).toMatchObject({
+      models: { providers: { worker: { models: [{ input: ["text"] }] } } },
+    });
   });
 
   it("charges nothing when no price is known", () => {

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { baseEnvironment } from "../../processes/command.js";
 import type { RuntimeContext, StartInput } from "../runtime.js";
+import { HANDSHAKE_TIMEOUT_MS } from "./connection.js";
 import { overlay, type JsonRecord } from "./json.js";
 import type { OpenClawSettings } from "./settings.js";
 
@@ -86,7 +87,7 @@ function decided(
               id: model,
               name: model,
               reasoning: false,
-              input: ["text", "image"],
+              input: settings.sendsPictures ? ["text", "image"] : ["text"],
               ...cost,
               contextWindow: contextTokens,
               maxTokens: maxOutputTokens,
@@ -143,6 +144,7 @@ export function gatewayEnvironment(
     OPENCLAW_CONFIG_PATH: files.config,
     OPENCLAW_GATEWAY_TOKEN: gateway.token,
     AGENT_FACTORY_MODEL_TOKEN: modelToken,
+    OPENCLAW_HANDSHAKE_TIMEOUT_MS: String(HANDSHAKE_TIMEOUT_MS),
     OPENCLAW_DISABLE_BONJOUR: "1",
     OPENCLAW_EXEC_SHELL_SNAPSHOT: "0",
     OPENCLAW_NO_RESPAWN: "1",

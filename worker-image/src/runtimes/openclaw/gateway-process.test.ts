@@ -73,6 +73,11 @@ describe("a gateway", () => {
     await expect(ended.gateway.untilReady(never)).rejects.toThrow(/exit code 3/);
     const killed = await started('process.kill(process.pid, "SIGKILL");');
     await expect(killed.gateway.untilReady(never)).rejects.toThrow(/by SIGKILL/);
+    const taken = await started(`
+      console.error("Another gateway (pid 1973) already owns this state directory; refusing to run.");
+      process.exit(78);
+    `);
+    await expect(taken.gateway.untilReady(never)).rejects.toMatchObject({ kind: "runtime_crashed" });
     const full = await started('console.error("Error: ENOSPC: no space left on device, write"); process.exit(1);');
     await expect(full.gateway.untilReady(never)).rejects.toMatchObject({ kind: "disk_full" });
     const silent = await started("setInterval(() => {}, 1000);");

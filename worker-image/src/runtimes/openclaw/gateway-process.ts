@@ -27,6 +27,15 @@ const READY_TIMEOUT_MS = 5_000;
 const STOP_GRACE_MS = 7_000;
 const KILL_TIMEOUT_MS = 2_000;
 
+/**
+ * OpenClaw writes the name of its machine into the lease on a state, which is in every snapshot, and believes a lease of another
+ * machine for five minutes: so long a conversation that has moved could not go on. Under one name everywhere it looks for the
+ * process itself, finds it gone, and goes on at once. That nobody else has the state is the worker's own lease's business.
+ */
+const SAME_HOST = `data:text/javascript,${encodeURIComponent(
+  'import os from "node:os"; import { syncBuiltinESMExports } from "node:module"; os.hostname = () => "agent-factory"; syncBuiltinESMExports();',
+)}`;
+
 /** When memory runs out, the gateway goes before the worker does; only raising the score needs no right. */
 const LAUNCH = '{ echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null; exec "$@"';
 
@@ -58,7 +67,18 @@ export class GatewayProcess {
 
   static start(command: GatewayCommand): GatewayProcess {
     const { node, entry, address } = command;
-    const gateway = [node, entry, "gateway", "run", "--port", String(address.port), "--bind", "loopback"];
+    const gateway = [
+      node,
+      "--import",
+      SAME_HOST,
+      entry,
+      "gateway",
+      "run",
+      "--port",
+      String(address.port),
+      "--bind",
+      "loopback",
+    ];
     const child = spawn("/bin/sh", ["-c", LAUNCH, "sh", ...gateway], {
       cwd: command.directory,
       env: { ...command.environment },
@@ -141,7 +161,9 @@ export function saysDiskFull(printed: string): boolean {
 
 /** Why a gateway that has ended was never ready. Pure. */
 export function notStarted({ code, signal }: GatewayExit, printed: string): RuntimeNotStarted {
-  if (code === EXIT_CONFIG_ERROR) {
+  // It calls this a wrong configuration too, but the next try may find the state free.
+  const isTaken = /already owns this state|refusing to report the gateway ready/i.test(printed);
+  if (code === EXIT_CONFIG_ERROR && !isTaken) {
     return new RuntimeNotStarted(
       `OpenClaw does not accept its configuration. ${configProblem(printed)}`,
       "config_error",

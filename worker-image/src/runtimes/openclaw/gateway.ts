@@ -1,8 +1,10 @@
 /** One conversation's gateway with all that belongs to it: its model's gate, configuration, process and connection. */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { errorMessage } from "../../logger.js";
+import { killMarked } from "../../processes/marked-processes.js";
 import { monotonicMs, settledWithin, sleep } from "../../timing.js";
 import { redacted } from "../redaction.js";
 import { RuntimeNotStarted, type RuntimeContext, type RuntimeFailure, type StartInput } from "../runtime.js";
@@ -18,8 +20,8 @@ import type { OpenClawSettings } from "./settings.js";
 /** Somebody else may take a free port before the gateway does. */
 const MAX_PORTS = 3;
 const CALL_TIMEOUT_MS = 10_000;
-/** For what a turn leaves behind to finish; what takes longer is ended, so that the files stand still. */
-const DRAIN_TIMEOUT_MS = 8_000;
+/** For what a turn leaves behind to finish, usually 50 ms; what takes longer is ended, so that the files stand still. */
+const DRAIN_TIMEOUT_MS = 20_000;
 const DRAIN_POLL_MS = 200;
 /** A process whose socket broke has either ended by now or is alive. */
 const EXIT_NOTICE_MS = 1_000;
@@ -66,6 +68,7 @@ export class Gateway implements RunGateway {
     }
     const files = gatewayFiles(context);
     for (const folder of [files.home, files.temporary]) await mkdir(folder, { recursive: true, mode: 0o700 });
+    await takeOver(context.stateDirectory);
     const gate = new ModelGate(settings.model.baseUrl);
     try {
       const address = await gate.start();
@@ -182,6 +185,15 @@ export class Gateway implements RunGateway {
     (await this.opening?.catch(() => null))?.close();
     await this.gate.stop();
   }
+}
+
+/**
+ * Ends what a worker that died has left running on this state, and its locks: to OpenClaw, a lock counts while any process has the
+ * number that stands in it, which after a restart of the machine is often the case.
+ */
+async function takeOver(stateDirectory: string): Promise<void> {
+  await killMarked({ OPENCLAW_STATE_DIR: stateDirectory }).catch(() => {});
+  await rm(join(stateDirectory, "tmp"), { recursive: true, force: true });
 }
 
 async function freePort(): Promise<number> {

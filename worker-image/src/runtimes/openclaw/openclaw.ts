@@ -12,8 +12,10 @@ import {
   type StartInput,
   type TurnInput,
 } from "../runtime.js";
+import { isFirstMessage, withEarlierTurns } from "./earlier-turns.js";
 import { Gateway, gatewayIdentity } from "./gateway.js";
-import { Run } from "./run.js";
+import { readPictures } from "./pictures.js";
+import { Run, type RunRequest } from "./run.js";
 import { readOpenClawSettings, type OpenClawSettings } from "./settings.js";
 
 /** The worker waits two minutes for a runtime; a gateway on a small and busy machine has taken 50 s. */
@@ -73,7 +75,8 @@ class OpenClawRuntime implements Runtime {
       yield { type: "error", failure: { kind: "unknown", message } };
       return;
     }
-    const run = new Run(input, gateway, this.settings.turnTimeoutSeconds, this.context.logger);
+    const prepare = () => this.request(input);
+    const run = new Run(input, gateway, this.settings.turnTimeoutSeconds, this.context.logger, prepare);
     this.run = run;
     gateway.gate.open(input.environment[this.settings.model.keyVariable] ?? null);
     try {
@@ -116,6 +119,17 @@ class OpenClawRuntime implements Runtime {
 
   snapshotExcludes(): Excludes {
     return EXCLUDES;
+  }
+
+  private async request({ message, history, attachments }: TurnInput): Promise<RunRequest> {
+    const { stateDirectory, workspaceDirectory, logger } = this.context;
+    const { sendsPictures, model } = this.settings;
+    return {
+      message: (await isFirstMessage(stateDirectory))
+        ? withEarlierTurns(message, history, model.contextTokens)
+        : message,
+      attachments: sendsPictures ? await readPictures(attachments, workspaceDirectory, logger) : [],
+    };
   }
 
   private async boot(input: StartInput, stopped: AbortSignal): Promise<void> {

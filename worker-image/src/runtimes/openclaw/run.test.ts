@@ -7,7 +7,7 @@ import { ModelFailed } from "../chat/model-failure.js";
 import type { RuntimeEvent } from "../runtime.js";
 import { CallRefused, ConnectionLost, GatewayConnection } from "./connection.js";
 import { CRASHED } from "./failure.js";
-import { Run, systemPrompt, type RunGateway } from "./run.js";
+import { Run, systemPrompt, type RunGateway, type RunRequest } from "./run.js";
 import { ScriptedGateway, type Call, type Peer } from "./testing/scripted-gateway.js";
 
 const TURN = "message.7";
@@ -15,7 +15,10 @@ const accepted = { runId: TURN, status: "accepted" };
 const done = (text: string) => ({ runId: TURN, status: "ok", result: { payloads: [{ text }] } });
 const says = (text: string) => ({ runId: TURN, stream: "assistant", data: { text, itemId: "a" } });
 
-async function setting(script: (call: Call, peer: Peer) => void) {
+async function setting(
+  script: (call: Call, peer: Peer) => void,
+  prepare: () => Promise<RunRequest> = async () => ({ message: "hello", attachments: [] }),
+) {
   const scripted = await ScriptedGateway.start((stop) => onTestFinished(stop), script);
   let connection: GatewayConnection | null = null;
   const state = { isGone: false, kills: 0, refused: null as ModelFailed | null };
@@ -35,7 +38,7 @@ async function setting(script: (call: Call, peer: Peer) => void) {
   onTestFinished(() => connection?.close());
   const logger = createLogger("silent", new SecretFilter());
   const agent = { ...turnInput({ message: "" }).agent, instructions: "Be brief." };
-  const run = new Run(turnInput({ turnId: TURN, message: "hello", agent }), gateway, 60, logger);
+  const run = new Run(turnInput({ turnId: TURN, message: "hello", agent }), gateway, 60, logger, prepare);
   const events: RuntimeEvent[] = [];
   const over = (async () => {
     for await (const event of run.run()) events.push(event);
@@ -69,6 +72,46 @@ describe("a run", () => {
         extraSystemPrompt: "Be brief.",
       },
     ]);
+  });
+
+  it("brings its pictures along", async () => {
+    const attachments = [{ type: "image" as const, mimeType: "image/png", fileName: "a.png", content: "iVBORw0K" }];
+    const { scripted, over } = await setting(
+      (call, peer) => peer.answer(call, done("A cat.")),
+      async () => ({ message: "look", attachments }),
+    );
+    expect((await over).at(-1)).toEqual({ type: "done" });
+    expect(scripted.callsOf("agent")[0]?.params).toMatchObject({ message: "look", attachments });
+  });
+
+  it("asks nothing when it is aborted, or its disk fails, before it has been asked", async () => {
+    let release = () => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const { scripted, run, over } = await setting(
+      () => {},
+      async () => {
+        await held;
+        return { message: "hello", attachments: [] };
+      },
+    );
+    const aborting = run.abort();
+    release();
+    expect(await over).toMatchObject([{ type: "error", failure: { kind: "aborted" } }]);
+    await aborting;
+    expect(scripted.callsOf("agent")).toEqual([]);
+
+    const full = await setting(
+      () => {},
+      () => Promise.reject(Object.assign(new Error("ENOSPC: no space left"), { code: "ENOSPC" })),
+    );
+    expect(await full.over).toMatchObject([{ type: "error", failure: { kind: "disk_full" } }]);
+    const broken = await setting(
+      () => {},
+      () => Promise.reject(new Error("secret details")),
+    );
+    const [failed] = await broken.over;
+    expect(failed).toMatchObject({ type: "error", failure: { kind: "runtime_crashed" } });
+    expect(JSON.stringify(failed)).not.toContain("secret details");
   });
 
   it("goes on where it was when the connection breaks, without a word lost or said twice", async () => {

@@ -1,4 +1,5 @@
 /** One turn in the gateway: asked once, whatever happens to the connection, and ended exactly once. */
+import { diskProblem } from "../../disk-failure.js";
 import type { Logger } from "../../logger.js";
 import { errorMessage } from "../../logger.js";
 import { settledWithin, sleep } from "../../timing.js";
@@ -9,6 +10,7 @@ import { EventQueue } from "./event-queue.js";
 import { ABORTED, runFailure } from "./failure.js";
 import { SESSION_KEY } from "./gateway-config.js";
 import type { ModelGate } from "./model-gate.js";
+import type { Picture } from "./pictures.js";
 import { vAgentAnswer, vWaitAnswer, type AgentAnswer } from "./protocol.js";
 import { RunEvents } from "./run-events.js";
 
@@ -33,6 +35,9 @@ const RESULT_MARGIN_MS = 60_000;
 const ABORT_WITHIN_MS = 1_300;
 const ABORT_AGAIN_MS = 200;
 
+/** What the gateway is asked with, besides the system prompt. */
+export type RunRequest = { message: string; attachments: readonly Picture[] };
+
 export class Run {
   private readonly queue = new EventQueue<RuntimeEvent>();
   private readonly events: RunEvents;
@@ -45,6 +50,8 @@ export class Run {
     private readonly gateway: RunGateway,
     private readonly turnTimeoutSeconds: number,
     private readonly logger: Logger,
+    /** Reads what the request needs from the disk. */
+    private readonly prepare: () => Promise<RunRequest>,
   ) {
     this.events = new RunEvents(input.turnId);
     this.finished = new Promise((resolve) => {
@@ -105,8 +112,19 @@ export class Run {
   }
 
   private async drive(): Promise<void> {
+    let request: RunRequest;
     try {
-      this.settle(await this.result());
+      request = await this.prepare();
+    } catch (error) {
+      this.logger.error({ reason: errorMessage(error) }, "The message could not be made ready for OpenClaw.");
+      const disk = diskProblem(error);
+      const message = disk ?? "The message could not be made ready for OpenClaw; the worker's log says why.";
+      return this.end({ kind: disk === null ? "runtime_crashed" : "disk_full", message });
+    }
+    // Nothing has been asked yet, so there is nothing to stop.
+    if (this.isAborted) return this.fail(ABORTED);
+    try {
+      this.settle(await this.result(request));
     } catch (error) {
       if (error instanceof CallRefused) this.settle(vAgentAnswer.safeParse(error.payload).data ?? null, error);
       else {
@@ -117,11 +135,11 @@ export class Run {
   }
 
   /** @throws CallRefused, ConnectionLost when the gateway is gone */
-  private async result(): Promise<AgentAnswer | null> {
+  private async result(request: RunRequest): Promise<AgentAnswer | null> {
     for (let tries = 1; ; tries++) {
       const connection = await this.gateway.connection();
       try {
-        return await this.ask(connection);
+        return await this.ask(connection, request);
       } catch (error) {
         if (!(error instanceof ConnectionLost) || tries >= MAX_CONNECTIONS) throw error;
         this.logger.warn({ reason: errorMessage(error) }, "Asking OpenClaw again for the turn that runs.");
@@ -130,14 +148,15 @@ export class Run {
   }
 
   /** The same key makes the same run: asked again, the gateway says that it runs, or how it ended. */
-  private async ask(connection: GatewayConnection): Promise<AgentAnswer | null> {
-    const { message, turnId } = this.input;
+  private async ask(connection: GatewayConnection, { message, attachments }: RunRequest): Promise<AgentAnswer | null> {
+    const { turnId } = this.input;
     const told = systemPrompt(this.input);
     const parameters = {
       message,
       sessionKey: SESSION_KEY,
       idempotencyKey: turnId,
       deliver: false,
+      ...(attachments.length > 0 && { attachments }),
       ...(told !== null && { extraSystemPrompt: told }),
     };
     const limitMs = this.turnTimeoutSeconds * 1_000 + RESULT_MARGIN_MS;

@@ -16,9 +16,12 @@ describe("settings", () => {
       node: process.execPath,
       entry,
       turnTimeoutSeconds: 900,
+      sendsPictures: true,
       operatorConfig: {},
       model: { keyVariable: "OPENAI_API_KEY", model: null },
     });
+    const files = { [OPENCLAW_VARIABLES.entry]: entry, [OPENCLAW_VARIABLES.pictures]: "files" };
+    expect(readOpenClawSettings(files).sendsPictures).toBe(false);
     expect(RUNTIME_NAMES).toContain("openclaw");
   });
 
@@ -36,6 +39,7 @@ describe("settings", () => {
     expect(read({ [OPENCLAW_VARIABLES.turnTimeoutSeconds]: "1" })).toThrow(/from 10 to 86400/);
     expect(read({ [OPENCLAW_VARIABLES.configFile]: join(directory, "list.json") })).toThrow(/one object/);
     expect(read({ [OPENCLAW_VARIABLES.configFile]: join(directory, "folder") })).toThrow(/cannot be read/);
+    expect(read({ [OPENCLAW_VARIABLES.pictures]: "yes" })).toThrow(/must be "model" or "files"/);
     expect(read({ [CHAT_VARIABLES.baseUrl]: "nonsense" })).toThrow(ConfigError);
   });
 });

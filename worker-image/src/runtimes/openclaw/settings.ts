@@ -14,6 +14,8 @@ export type OpenClawSettings = {
   entry: string;
   /** How long OpenClaw lets one turn run; the deadline of the turn itself is usually earlier. */
   turnTimeoutSeconds: number;
+  /** The model takes pictures; otherwise they are only files of the workspace. */
+  sendsPictures: boolean;
   /** Configuration of the operator's own, below what the worker has to decide. */
   operatorConfig: JsonRecord;
   /** The model is reached through the same OpenAI-compatible API, and set by the same variables, as the chat runtime's. */
@@ -24,6 +26,7 @@ export const OPENCLAW_VARIABLES = {
   node: "AGENT_FACTORY_OPENCLAW_NODE",
   entry: "AGENT_FACTORY_OPENCLAW_ENTRY",
   turnTimeoutSeconds: "AGENT_FACTORY_OPENCLAW_TURN_SECONDS",
+  pictures: "AGENT_FACTORY_OPENCLAW_PICTURES",
   configFile: "AGENT_FACTORY_OPENCLAW_CONFIG_FILE",
 } as const;
 
@@ -52,9 +55,16 @@ export function readOpenClawSettings(environment: Environment): OpenClawSettings
       min: 10,
       max: MAX_TURN_SECONDS,
     }),
+    sendsPictures: readPictures(text(OPENCLAW_VARIABLES.pictures)),
     operatorConfig: readOperatorConfig(text(OPENCLAW_VARIABLES.configFile)),
     model: readChatSettings(environment),
   };
+}
+
+function readPictures(value: string): boolean {
+  if (value === "" || value === "model") return true;
+  if (value === "files") return false;
+  throw new ConfigError(`${OPENCLAW_VARIABLES.pictures} must be "model" or "files".`);
 }
 
 function readOperatorConfig(path: string): JsonRecord {
