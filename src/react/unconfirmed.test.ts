@@ -23,6 +23,12 @@ describe("withUnconfirmed", () => {
     expect(empty.queueItems).toEqual([]);
   });
 
+  it("names the files that come with it", () => {
+    const attachments = [{ storageId: "s", fileName: "a.txt" }];
+    const [item] = withUnconfirmed(empty, { agentKey: "a", content: "", attachments }, 1_000).queueItems;
+    expect(item?.payload.attachments).toMatchObject([{ storageId: "s", fileName: "a.txt", status: "ready" }]);
+  });
+
   it("keeps two messages of the same millisecond apart", () => {
     const once = withUnconfirmed(empty, { agentKey: "a", content: "one" }, 1_000);
     const twice = withUnconfirmed(once, { agentKey: "a", content: "two" }, 1_000);

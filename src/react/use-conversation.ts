@@ -3,9 +3,9 @@ import type { OptimisticLocalStore } from "convex/browser";
 import { useMutation, useQuery } from "convex/react";
 import type { FunctionReference } from "convex/server";
 import { useCallback, useState } from "react";
-import type { MessageStatus } from "../shared/payload.js";
+import type { MessageStatus, UploadedFile } from "../shared/payload.js";
 import type { ConversationView } from "../shared/views.js";
-import { withUnconfirmed } from "./unconfirmed.js";
+import { withUnconfirmed, type UnconfirmedMessage } from "./unconfirmed.js";
 
 /** The app's functions as `exposeApi` returned them, e.g. `api.agentFactory`. */
 export type ConversationFunctions = {
@@ -18,7 +18,13 @@ export type ConversationFunctions = {
   sendMessageToUserAgent: FunctionReference<
     "mutation",
     "public",
-    { consumerUserId: string; agentKey: string; content: string; metadata?: Record<string, string> },
+    {
+      consumerUserId: string;
+      agentKey: string;
+      content: string;
+      metadata?: Record<string, string>;
+      attachments?: UploadedFile[];
+    },
     string
   >;
   cancelMessageForUserAgent: FunctionReference<
@@ -36,11 +42,16 @@ export type ConversationTarget = {
   limit?: number;
 };
 
+export type SendOptions = { metadata?: Record<string, string>; attachments?: UploadedFile[] };
+
 export type UseConversation = {
   /** `undefined` while it loads. While more is loaded, what was there stays. */
   view: ConversationView | undefined;
-  /** On the page at once. Resolves to the message's id; rejects with the deployment's typed error, nothing being queued. */
-  send: (content: string, metadata?: Record<string, string>) => Promise<string>;
+  /**
+   * On the page at once. Resolves to the message's id; rejects with the deployment's typed error, nothing being queued. Files are
+   * what `useUploads` has uploaded.
+   */
+  send: (content: string, options?: SendOptions) => Promise<string>;
   /** Stops a message that waits or runs. Resolves to false when it had ended already. */
   cancel: (messageId: string) => Promise<boolean>;
 };
@@ -56,8 +67,7 @@ export function useConversation(functions: ConversationFunctions, target: Conver
     showUnconfirmed(functions, watched),
   );
   const send = useCallback<UseConversation["send"]>(
-    async (content, metadata) =>
-      await sendMessage({ consumerUserId, agentKey, content, ...(metadata === undefined ? {} : { metadata }) }),
+    async (content, options = {}) => await sendMessage({ consumerUserId, agentKey, content, ...options }),
     [sendMessage, consumerUserId, agentKey],
   );
   const cancelMessage = useMutation(functions.cancelMessageForUserAgent);
@@ -69,7 +79,7 @@ export function useConversation(functions: ConversationFunctions, target: Conver
 }
 
 function showUnconfirmed(functions: ConversationFunctions, watched: ConversationTarget) {
-  return (store: OptimisticLocalStore, message: { agentKey: string; content: string }) => {
+  return (store: OptimisticLocalStore, message: UnconfirmedMessage) => {
     const view = store.getQuery(functions.getConversationViewForUserAgent, watched);
     if (view === undefined) return;
     store.setQuery(functions.getConversationViewForUserAgent, watched, withUnconfirmed(view, message, Date.now()));
