@@ -43,6 +43,21 @@ describe("an agent's profile", () => {
     expect(await required()).toEqual({ agentKey: null, secretRefs: ["fly.apiToken"] });
   });
 
+  it("is given no secret that opens the account of the machines, by whichever way", async () => {
+    const t = startComponent();
+    const token = "fly.apiToken";
+    const ways = [
+      { secretsRef: ["openai", token] },
+      { secretsRef: [token], environment: { TOKEN: token } },
+      { bridgeConfig: { enabled: true, serviceKeySecretRef: token } },
+      { bridgeConfig: { enabled: true, appBaseUrlMapJsonSecretRef: token } },
+    ];
+    for (const change of ways) {
+      const message = await expectRefused(t, "invalid_argument", async () => configure(t, change));
+      expect(message).toMatch(/"fly.apiToken" opens the account.*given to no agent/);
+    }
+  });
+
   it("refuses what is blank or too large, and names the argument", async () => {
     const t = startComponent();
     const refusals: [object, RegExp][] = [

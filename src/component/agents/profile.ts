@@ -5,6 +5,7 @@ import { MAX_IDENTIFIER_BYTES, MAX_METADATA_BYTES } from "../../shared/payload.j
 import { internal } from "../_generated/api.js";
 import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
+import { isForAgents } from "../secrets/read.js";
 import { requireIdentifier, requireIntegerBetween, requireTextWithin } from "../validation.js";
 import { haveCapsChanged, requireQueuePolicy } from "./queuePolicy.js";
 import { requireRuntimeProfile } from "./runtimeProfile.js";
@@ -54,6 +55,7 @@ export async function saveAgent(ctx: MutationCtx, profile: Profile): Promise<str
   requireBridgeConfig(profile.bridgeConfig);
   requireQueuePolicy(profile.queuePolicy);
   requireRuntimeProfile(profile);
+  requireSecretsForAgents(profile);
   const existing = await findAgent(ctx, profile.agentKey);
   const row = { ...profile, poolKey: existing?.poolKey ?? DEFAULT_POOL_KEY, updatedAt: Date.now() };
   const agentId = existing?._id ?? (await ctx.db.insert("agents", row));
@@ -67,6 +69,14 @@ export async function saveAgent(ctx: MutationCtx, profile: Profile): Promise<str
     await ctx.scheduler.runAfter(0, internal.queue.internal.admitMore, fromTheStart);
   }
   return agentId;
+}
+
+function requireSecretsForAgents({ secretsRef, bridgeConfig }: Profile): void {
+  const named = [...secretsRef, bridgeConfig?.serviceKeySecretRef, bridgeConfig?.appBaseUrlMapJsonSecretRef];
+  const kept = named.find((secretRef) => secretRef !== undefined && !isForAgents(secretRef));
+  if (kept === undefined) return;
+  const message = `The secret "${kept}" opens the account that all machines are in, and is given to no agent. Store one of the agent's own.`;
+  throw agentFactoryError("invalid_argument", message, { argument: "secretsRef" });
 }
 
 function requireBridgeConfig(config: Profile["bridgeConfig"]): void {

@@ -93,6 +93,8 @@ describe("importing a secret", () => {
     withKey();
     const t = startComponent();
     await expectRefused(t, "invalid_argument", async () => importSecret(t, ""));
+    const message = await expectRefused(t, "invalid_argument", async () => importSecret(t, `${CANARY}\0`));
+    expect(message).not.toContain(CANARY);
     await expectRefused(t, "invalid_argument", async () => importSecret(t, CANARY, " "));
     await expectRefused(t, "invalid_argument", async () => importSecret(t, "x".repeat(32 * 1024 + 1)));
     await expectRefused(t, "invalid_argument", async () => importSecret(t, CANARY, "r", { k: "x".repeat(9_000) }));

@@ -31,6 +31,11 @@ export const importSecret = action({
     if (plaintextValue === "") {
       throw agentFactoryError("invalid_argument", "plaintextValue is empty.", { argument: "plaintextValue" });
     }
+    // No variable can hold one, and what a system says about that quotes the value.
+    if (plaintextValue.includes("\0")) {
+      const message = "plaintextValue contains a NUL character. Encode what is not text, in base64 for example.";
+      throw agentFactoryError("invalid_argument", message, { argument: "plaintextValue" });
+    }
     requireTextWithin("plaintextValue", plaintextValue, MAX_SECRET_BYTES);
     requireMetadata("metadata", metadata);
     const { key, keyId } = await requireEncryptionKey();

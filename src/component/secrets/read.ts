@@ -8,6 +8,11 @@ import { requireEncryptionKey, tenantOfDeployment } from "./key.js";
 /** The provider's API token, under the name the public documents give it. */
 export const PROVIDER_TOKEN_REF = "fly.apiToken";
 
+/** Whether a worker may ever see it: who has the provider's token has every machine, and with them everybody's data. */
+export function isForAgents(secretRef: string): boolean {
+  return secretRef !== PROVIDER_TOKEN_REF;
+}
+
 type Sealed = { version: number; envelope: Envelope };
 
 /** For actions. @throws `secret_missing`, `secret_unreadable`, and what {@link requireEncryptionKey} throws. */
@@ -20,11 +25,13 @@ export async function requireSecret(ctx: Pick<ActionCtx, "runQuery">, secretRef:
 }
 
 /**
- * For queries and mutations: the value, or `null` when no such secret is stored. Reads one document.
+ * For what a worker is given, in queries and mutations: the value, or `null` when no such secret is stored or it is not for
+ * agents. Reads one document.
  *
  * @throws `secret_unreadable`, and what {@link requireEncryptionKey} throws.
  */
 export async function findSecret(ctx: QueryCtx, secretRef: string): Promise<string | null> {
+  if (!isForAgents(secretRef)) return null;
   const row = await ctx.db
     .query("secrets")
     .withIndex("by_secret_ref", (range) => range.eq("secretRef", secretRef))

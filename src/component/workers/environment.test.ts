@@ -52,6 +52,22 @@ describe("an agent's variables", () => {
     await expectRefused(t, "secret_missing", async () => worker.hydrate(claim));
   });
 
+  it("are never the provider's token, not even for a profile that names it all the same", async () => {
+    const t = startComponent();
+    const { worker, claim } = await setUp(t, true);
+    const token = "fly.apiToken";
+    await t.action(async (ctx) => await ctx.runAction(lib.importSecret, { secretRef: token, plaintextValue: VALUE }));
+    const change = async (fields: object) =>
+      await inComponent(t, async (ctx) => {
+        const [agent] = await ctx.db.query("agents").take(1);
+        if (agent !== undefined) await ctx.db.patch("agents", agent._id, fields);
+      });
+    await change({ environment: {}, bridgeConfig: { enabled: true, serviceKeySecretRef: token } });
+    expect((await worker.hydrate(claim)).bridgeRuntimeConfig).toMatchObject({ serviceKey: null });
+    await change({ environment: { TOKEN: token }, secretsRef: [token] });
+    await expectRefused(t, "secret_missing", async () => worker.hydrate(claim));
+  });
+
   it("name the secret that is not stored", async () => {
     const t = startComponent();
     const { worker, claim } = await setUp(t, false);
