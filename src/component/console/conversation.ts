@@ -7,7 +7,7 @@ import { HYDRATION_WINDOW_CHARACTERS, readWindow, type UrlOf } from "../conversa
 import type { QueryCtx } from "../functions.js";
 import { findLane } from "../queue/head.js";
 import { listMessages, newestMessage, type MessageFilter } from "../queue/messages.js";
-import { waitingReasons } from "./waiting.js";
+import { waitingReasons, type Reader } from "./waiting.js";
 
 /** Messages that run, then those that wait; what ended is in the transcript. */
 const ACTIVE_STATUSES = ["processing", "queued"] as const;
@@ -37,7 +37,7 @@ export async function conversationView(
     conversationId,
     contextHistory,
     pendingToolCalls: liveTurn?.toolCalls.filter(({ status }) => status === "pending" || status === "running") ?? [],
-    queueItems: await queueItemViews(ctx, lane, active, urlOf),
+    queueItems: await queueItemViews(ctx, lane, active, { urlOf, reader: "user" }),
     hasQueuedJobs: active.some(({ status }) => status === "queued"),
     latestMessageId: newest?._id ?? null,
     lastUserMessageAt: newest?._creationTime ?? lastOf("user"),
@@ -51,18 +51,18 @@ async function readLiveTurn(ctx: QueryCtx, lane: Doc<"lanes">, message: Doc<"mes
   return { messageId: message._id, attempt: message.attempts, startedAt: message.startedAt ?? 0, ...stream };
 }
 
-export async function listQueueItems(ctx: QueryCtx, filter: MessageFilter): Promise<QueueItemView[]> {
+export async function listQueueItems(ctx: QueryCtx, filter: MessageFilter, reader: Reader): Promise<QueueItemView[]> {
   const lane = await findLane(ctx, filter.conversationId);
-  return await queueItemViews(ctx, lane, await listMessages(ctx, filter), boundedUrls(ctx));
+  return await queueItemViews(ctx, lane, await listMessages(ctx, filter), { urlOf: boundedUrls(ctx), reader });
 }
 
 async function queueItemViews(
   ctx: QueryCtx,
   lane: Doc<"lanes"> | null,
   messages: Doc<"messages">[],
-  urlOf: UrlOf,
+  { urlOf, reader }: { urlOf: UrlOf; reader: Reader },
 ): Promise<QueueItemView[]> {
-  const reasons = await waitingReasons(ctx, lane, messages);
+  const reasons = await waitingReasons(ctx, lane, messages, reader);
   const payloads: Payload[] = [];
   for (const { payload } of messages) payloads.push(await withUrls(ctx, payload, urlOf));
   return messages.map((message, index) => ({

@@ -107,11 +107,11 @@ export const listQueueItemsForUserAgent = query({
   returns: v.array(vQueueItemView),
   handler: async (ctx, { consumerUserId, agentKey, statuses, limit }) => {
     const { conversationId } = await requireActiveBinding(ctx, consumerUserId, agentKey);
-    return await listQueueItems(ctx, {
-      conversationId,
+    const bounds = {
       limit: boundedLimit(limit, DEFAULT_LIST, MAX_LIST),
       ...(statuses === undefined ? {} : { statuses }),
-    });
+    };
+    return await listQueueItems(ctx, { conversationId, ...bounds }, "user");
   },
 });
 
@@ -119,7 +119,7 @@ export const listQueueItemsForConversation = query({
   args: { conversationId: v.string(), limit: v.optional(v.number()) },
   returns: v.array(vQueueItemView),
   handler: async (ctx, { conversationId, limit }) =>
-    await listQueueItems(ctx, { conversationId, limit: boundedLimit(limit, DEFAULT_LIST, MAX_LIST) }),
+    await listQueueItems(ctx, { conversationId, limit: boundedLimit(limit, DEFAULT_LIST, MAX_LIST) }, "operator"),
 });
 
 export const listUserAgents = query({

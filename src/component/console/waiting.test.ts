@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  bindUser,
   enqueue,
   inComponent,
   lib,
@@ -72,6 +73,19 @@ describe("why a message waits", () => {
       async (ctx) => await ctx.runQuery(lib.listQueueItemsForConversation, { conversationId: "c" }),
     );
     expect(item?.waitingReason).toEqual({ kind: "secret_missing", message: "Store the token." });
+  });
+
+  it("is told to a user without those words, which are about how the app is run", async () => {
+    const t = await startWithAgent();
+    await givePoolProblem(t);
+    await enqueue(t, await bindUser(t, "ada"));
+    const ada = { consumerUserId: "ada", agentKey: "a" };
+    const [listed] = await t.action(async (ctx) => await ctx.runQuery(lib.listQueueItemsForUserAgent, ada));
+    const { queueItems } = await t.action(async (ctx) => await ctx.runQuery(lib.getConversationViewForUserAgent, ada));
+    for (const item of [listed, queueItems[0]]) {
+      expect(item?.waitingReason?.kind).toBe("secret_missing");
+      expect(item?.waitingReason?.message).toMatch(/^No worker can be started.*The message waits/);
+    }
   });
 
   it("is that there is no provider configuration, on a pool that never had one", async () => {

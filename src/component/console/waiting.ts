@@ -6,11 +6,19 @@ import { findRun } from "../pool/observe.js";
 
 export type WaitingReason = { kind: string; message: string };
 
+/** Who reads it: an operator can do something about what is wrong with the pool, and may know how it is set up. */
+export type Reader = "user" | "operator";
+
+/** What a user is told of a problem, whatever it is: its own words may name the provider's account, and quote the provider. */
+const PROBLEM_FOR_USERS =
+  "No worker can be started at the moment; the operators of this app see why. The message waits, and is answered once that is mended.";
+
 /** `null` for a message that is not waiting. The pool's problem, if any, comes before everything normal that the pool is part of. */
 export async function waitingReasons(
   ctx: QueryCtx,
   lane: Doc<"lanes"> | null,
   messages: Doc<"messages">[],
+  reader: Reader,
 ): Promise<(WaitingReason | null)[]> {
   const run = lane === null ? null : await findRun(ctx, lane.poolKey);
   // A list may be filtered or cut, so what it starts with need not be what comes next.
@@ -34,7 +42,9 @@ export async function waitingReasons(
     }
     const isScheduled = lane.state === "delayed" && message.attempts === 0;
     if (isScheduled) return { kind: "scheduled", message: "It is scheduled for later." };
-    if (run?.problem !== undefined) return { kind: run.problem.kind, message: run.problem.message };
+    if (run?.problem !== undefined) {
+      return { kind: run.problem.kind, message: reader === "operator" ? run.problem.message : PROBLEM_FOR_USERS };
+    }
     if (lane.state === "delayed") {
       return { kind: "retrying", message: "The last try failed; it is tried again in a moment." };
     }
