@@ -34,7 +34,8 @@ export function retryDelayMs(
   unit: number,
   retryAfterMs: number | undefined,
 ): number {
-  return Math.max(backoffMs(policy, attempt, unit), Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS));
+  const asked = retryAfterMs === undefined || Number.isNaN(retryAfterMs) ? 0 : retryAfterMs;
+  return Math.max(backoffMs(policy, attempt, unit), Math.min(asked, MAX_RETRY_AFTER_MS));
 }
 
 const MAX_RETRY_AFTER_MS = 24 * 60 * 60_000;

@@ -33,6 +33,13 @@ describe("fleetTimeline", () => {
     expect(events[0]?.reason).toBe("Its heartbeat stopped.");
   });
 
+  it("cuts a reason that is a page, and no character in two", async () => {
+    const { t, second } = await startTwo();
+    const page = `${"x".repeat(499)}\u{1F600}, and so on`;
+    await inComponent(t, async (ctx) => await moveWorker(ctx, second.workerId, "lost", page));
+    expect((await timeline(t))[0]?.reason).toBe("x".repeat(499));
+  });
+
   it("tells of one worker, and goes on where a page ended", async () => {
     const { t, first } = await startTwo();
     const of = await timeline(t, { workerId: first.workerId });

@@ -37,6 +37,20 @@ async function ownerOf(t: Harness, conversationId: string) {
 describe("a binding", () => {
   useFakeClock();
 
+  it("is asked for by names of an ordinary length: an answer repeats none of any other", async () => {
+    const t = await startWithAgent();
+    const agentKey = "a".repeat(1_000_000);
+    for (const call of [
+      async () => bind(t, "ada", agentKey),
+      async () =>
+        t.action(
+          async (ctx) => await ctx.runQuery(lib.getConversationViewForUserAgent, { consumerUserId: "ada", agentKey }),
+        ),
+    ]) {
+      expect(await expectRefused(t, "invalid_argument", call)).toBe("agentKey is longer than 256 bytes.");
+    }
+  });
+
   it("gives a user an agent and a conversation that tells nothing about them", async () => {
     const t = await startWithAgent();
     const view = await bind(t, "ada@example.org", "a", { metadata: { plan: "pro" }, source: "api" });

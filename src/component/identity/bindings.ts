@@ -27,6 +27,7 @@ export type BindRequest = {
 export async function bind(ctx: MutationCtx, request: BindRequest): Promise<Doc<"bindings">> {
   const { consumerUserId, agentKey } = request;
   requireIdentifier("consumerUserId", consumerUserId);
+  requireIdentifier("agentKey", agentKey);
   for (const name of ["botIdentity", "telegramUserId", "telegramChatId"] as const) {
     const value = request[name];
     if (value !== undefined) requireIdentifier(name, value);
@@ -67,8 +68,9 @@ export async function findBinding(ctx: QueryCtx, consumerUserId: string, agentKe
     .unique();
 }
 
-/** @throws `binding_not_found` */
+/** @throws `binding_not_found`, `invalid_argument` */
 export async function requireActiveBinding(ctx: QueryCtx, consumerUserId: string, agentKey: string) {
+  requireIdentifier("agentKey", agentKey);
   const binding = await findBinding(ctx, consumerUserId, agentKey);
   if (binding === null || binding.status !== "active") {
     throw agentFactoryError(

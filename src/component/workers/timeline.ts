@@ -1,4 +1,5 @@
 /** What happened to the fleet and why, for whoever asks later; the only writer of `fleetEvents`. */
+import { shorten } from "../../shared/text.js";
 import type { FleetEventView } from "../../shared/views.js";
 import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
@@ -10,7 +11,7 @@ export type FleetEvent = Omit<Doc<"fleetEvents">, "_id" | "_creationTime">;
 
 /** In the transaction of what it tells about, so that it happened if and only if it is told. */
 export async function recordEvent(ctx: MutationCtx, event: FleetEvent): Promise<void> {
-  await ctx.db.insert("fleetEvents", { ...event, reason: event.reason.slice(0, MAX_REASON_CHARACTERS) });
+  await ctx.db.insert("fleetEvents", { ...event, reason: shorten(event.reason, MAX_REASON_CHARACTERS) });
 }
 
 type Selection = { workerId?: string | undefined; before?: number | undefined; limit: number };

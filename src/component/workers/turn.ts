@@ -2,6 +2,7 @@
 import type { Claim, FailureOutcome, WorkerArgs } from "../../shared/worker-protocol.js";
 import { MAX_REPLY_CHARACTERS } from "../../shared/worker-protocol.js";
 import { agentFactoryError } from "../../shared/errors.js";
+import type { Usage } from "../../shared/payload.js";
 import { scopeOf } from "../../shared/scope.js";
 import type { Doc } from "../_generated/dataModel.js";
 import { addEntries, MAX_ADDED_ENTRIES } from "../conversations/transcript.js";
@@ -88,7 +89,7 @@ export async function addTurnEntries(
 /**
  * The one fenced transaction that ends a turn: before it nothing happened, after it nothing can be lost.
  *
- * @throws `worker_rejected`, `lease_lost`, `already_completed`, `snapshot_rejected`, `output_too_large`
+ * @throws `worker_rejected`, `lease_lost`, `already_completed`, `snapshot_rejected`, `output_too_large`, `invalid_argument`
  */
 export async function completeWorkerTurn(ctx: MutationCtx, args: WorkerArgs<"workerComplete">): Promise<true> {
   const worker = await requireWorker(ctx, args);
@@ -98,6 +99,7 @@ export async function completeWorkerTurn(ctx: MutationCtx, args: WorkerArgs<"wor
     });
   }
   const { reply, usage, snapshotId } = args;
+  requireUsage(usage);
   const result = {
     reply,
     ...(usage === undefined ? {} : { usage }),
@@ -116,6 +118,12 @@ export async function completeWorkerTurn(ctx: MutationCtx, args: WorkerArgs<"wor
   // With a message behind, the claim that follows at once says that the worker is busy.
   if (!completed.isFollowed) await touch(ctx, worker);
   return true;
+}
+
+/** What is counted must count up: a negative number would buy back what was spent. */
+function requireUsage({ inputTokens = 0, outputTokens = 0, costUsd = 0 }: Partial<Usage> = {}): void {
+  if ([inputTokens, outputTokens, costUsd].every((spent) => Number.isFinite(spent) && spent >= 0)) return;
+  throw agentFactoryError("invalid_argument", "usage must be numbers from 0 on.", { argument: "usage" });
 }
 
 /** @throws `worker_rejected`, `lease_lost` */
