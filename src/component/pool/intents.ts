@@ -84,11 +84,11 @@ export async function applyAction(ctx: MutationCtx, action: PlanAction, scene: S
       if (planned.status !== "suspended" || planned.machineId === null) return null;
       return await applyDestroy(ctx, planned, planned.machineId, "suspended", scene);
     case "suspend": {
-      await recordSuspend(ctx, workerId, { reason, retryAfterMs: waitsFor(POWER_BACKOFF, workerId) });
+      await recordSuspend(ctx, workerId, { reason, retryAfterMs: retryPowerAfter(workerId) });
       return { kind: "suspend", workerId, machineId: action.machineId, home: planned.home };
     }
     case "resume":
-      await recordResume(ctx, workerId, { reason, retryAfterMs: waitsFor(POWER_BACKOFF, workerId) });
+      await recordResume(ctx, workerId, { reason, retryAfterMs: retryPowerAfter(workerId) });
       for (const conversationId of action.conversationIds) await keepFor(ctx, workerId, conversationId);
       return { kind: "resume", workerId, machineId: action.machineId, home: planned.home };
     case "look":
@@ -157,6 +157,11 @@ async function applyDestroy(
   const retryAfterMs = waitsFor(DESTROY_BACKOFF, workerId);
   const attempt = await recordDestroy(ctx, workerId, { machineId, retryAfterMs });
   return { kind: "destroy", workerId, machineId, home, attempt, state, isYoung: now - createdAt < UNFAMILIAR_MS };
+}
+
+/** How long to wait before the machine is asked once more to freeze or to start, by the number of times it was. */
+export function retryPowerAfter(workerId: string): (attempt: number) => number {
+  return waitsFor(POWER_BACKOFF, workerId);
 }
 
 function waitsFor(policy: BackoffPolicy, workerId: string): (attempt: number) => number {

@@ -7,7 +7,7 @@ import { internalAction, internalMutation, internalQuery } from "../functions.js
 import { sweepOnce } from "../queue/sweep.js";
 import { wakeSweeper } from "../queue/sweeper.js";
 import { moveWorker, readLiveWorker, recordMachine } from "../workers/fleet.js";
-import { keepAwake } from "../workers/suspension.js";
+import { giveUpSleeper, keepAwake } from "../workers/suspension.js";
 import { reconcilePool } from "./reconcile.js";
 import { observe } from "./observe.js";
 import { commitPlan, finishRun } from "./run.js";
@@ -137,7 +137,7 @@ export const resumeRefused = internalMutation({
   args: { workerId: v.string(), reason: v.string() },
   returns: v.null(),
   handler: async (ctx, { workerId, reason }) => {
-    await moveWorker(ctx, workerId, "lost", reason);
+    await giveUpSleeper(ctx, workerId, reason);
     return null;
   },
 });
@@ -163,6 +163,7 @@ export const finish = internalMutation({
     fullRegions: v.array(v.string()),
     nextAt: vNullableNumber,
     isFull: v.boolean(),
+    hasSleepers: v.optional(v.boolean()),
   },
   returns: v.null(),
   handler: async (ctx, { poolKey, ...outcome }) => {

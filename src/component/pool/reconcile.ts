@@ -7,6 +7,7 @@ import type { ObservedMachine } from "../providers/provider.js";
 import { RECONCILE_WINDOW_MS } from "../queue/capacity.js";
 import { providerConfigMissing } from "./providers.js";
 import { bootProblem } from "./boot.js";
+import { isAsleep } from "./demand.js";
 import { homeOf } from "./homes.js";
 import { hasMetadata, ownershipMetadata, type Ownership } from "./machines.js";
 import type { Observation } from "./observe.js";
@@ -16,6 +17,7 @@ import { Providers } from "./providers.js";
 import type { CommittedPlan, Outcome, Seen } from "./run.js";
 import type { PlanInput, SeenMachine } from "./situation.js";
 import { takeSteps } from "./takeSteps.js";
+import { beginToWake } from "./wake.js";
 
 export type ReconcileReport = {
   activeWorkers: number;
@@ -28,7 +30,7 @@ export type ReconcileReport = {
 };
 
 type Tally = Omit<ReconcileReport, "nextRunAt">;
-type Conclusion = Omit<Outcome, "startedAt">;
+type Conclusion = Omit<Outcome, "startedAt" | "hasSleepers">;
 
 const NOTHING: Conclusion = {
   generation: null,
@@ -44,11 +46,12 @@ const NOTHING: Conclusion = {
 export async function reconcilePool(ctx: ActionCtx, poolKey: string): Promise<ReconcileReport> {
   const startedAt = Date.now();
   const report: Tally = { activeWorkers: 0, spawned: 0, terminated: 0, checked: 0, leaving: 0 };
+  const run = new Run(ctx, poolKey, report);
   const finish = async (conclusion: Conclusion) => {
-    await ctx.runMutation(internal.pool.internal.finish, { poolKey, startedAt, ...conclusion });
+    const known = run.hasSleepers === undefined ? {} : { hasSleepers: run.hasSleepers };
+    await ctx.runMutation(internal.pool.internal.finish, { poolKey, startedAt, ...known, ...conclusion });
     return { ...report, nextRunAt: conclusion.nextAt };
   };
-  const run = new Run(ctx, poolKey, report);
   try {
     return await finish(await run.lookAndAct());
   } catch (error) {
@@ -63,6 +66,8 @@ export async function reconcilePool(ctx: ActionCtx, poolKey: string): Promise<Re
 class Run {
   /** Set once this run has taken the pool. */
   generation: number | null = null;
+  /** Workers sleep that a message could wake; unknown before the first look. */
+  hasSleepers: boolean | undefined;
 
   constructor(
     private readonly ctx: ActionCtx,
@@ -71,7 +76,20 @@ class Run {
   ) {}
 
   async lookAndAct(): Promise<Conclusion> {
+    const providers = new Providers(this.ctx);
     const seen = await this.look();
+    const woken = await beginToWake(this.ctx, this.poolKey, seen, providers);
+    if (woken === null) return await this.listAndAct(seen, providers);
+    // Side by side: whoever waits for a sleeper does not wait for the list, and nobody for the sleepers.
+    const [outcome, conclusion] = await Promise.all([
+      woken.over,
+      this.observe().then(async (seenSince) => await this.listAndAct(seenSince, providers)),
+    ]);
+    if (conclusion.stoodAside || outcome.problem === null) return conclusion;
+    return { ...conclusion, problem: outcome.problem, backOff: conclusion.backOff || outcome.backOff };
+  }
+
+  private async listAndAct(seen: Observation, providers: Providers): Promise<Conclusion> {
     if (seen.runDeadlineAt !== null) return { ...NOTHING, stoodAside: true, nextAt: seen.runDeadlineAt };
     const isWanted = seen.waiting.length > 0 || seen.workers.length > 0 || reserveOf(seen) > 0;
     const problemOf = (error: unknown): Conclusion => {
@@ -85,7 +103,6 @@ class Run {
       return isMissed ? problemOf(providerConfigMissing()) : NOTHING;
     }
     const ownership: Ownership = { deploymentUrl: env.CONVEX_CLOUD_URL, poolKey: this.poolKey };
-    const providers = new Providers(this.ctx);
     let atProvider: Omit<Seen, "tickets">;
     try {
       atProvider = await this.list(seen, providers, ownership);
@@ -120,15 +137,22 @@ class Run {
 
   private async look(): Promise<Observation> {
     const { poolKey, report } = this;
-    let seen: Observation = await this.ctx.runQuery(internal.pool.internal.observation, { poolKey });
+    let seen = await this.observe();
     if (seen.sweepDue) {
       await this.ctx.runMutation(internal.pool.internal.sweep, { poolKey });
-      seen = await this.ctx.runQuery(internal.pool.internal.observation, { poolKey });
+      seen = await this.observe();
     }
     const count = (...statuses: string[]) => seen.workers.filter(({ status }) => statuses.includes(status)).length;
     report.activeWorkers = count("active");
     report.checked = seen.workers.length;
     report.leaving = count("draining", "stopping");
+    return seen;
+  }
+
+  private async observe(): Promise<Observation> {
+    const { poolKey } = this;
+    const seen: Observation = await this.ctx.runQuery(internal.pool.internal.observation, { poolKey });
+    this.hasSleepers = seen.workers.some(isAsleep);
     return seen;
   }
 
@@ -160,7 +184,7 @@ class Run {
     { machines, unlistedHomes }: Omit<Seen, "tickets">,
     { problem, backOff, fullRegions }: Pick<Outcome, "problem" | "backOff" | "fullRegions">,
   ): Promise<Conclusion> {
-    const after: Observation = await this.ctx.runQuery(internal.pool.internal.observation, { poolKey: this.poolKey });
+    const after = await this.observe();
     const names = new Set(after.workers.map(({ machineName }) => machineName));
     const homes = after.workers.map(({ home }) => home);
     // The list is older than what was done since, so only what the rows say is asked whether there is more to do at once.

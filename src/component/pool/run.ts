@@ -70,8 +70,16 @@ export async function commitPlan(ctx: MutationCtx, poolKey: string, seen: Seen):
     if (action.kind === "drain") committed.drained += 1;
     if (action.kind === "fence") failedBoots += Number(isStarting(observation, action.workerId));
   }
+  await noteFreezing(ctx, poolKey, committed.steps);
   await noteBoots(ctx, poolKey, observation.bootFailures, failedBoots);
   return committed;
+}
+
+async function noteFreezing(ctx: MutationCtx, poolKey: string, steps: ProviderStep[]): Promise<void> {
+  const run = await findRun(ctx, poolKey);
+  const freezing = steps.flatMap((step) => (step.kind === "suspend" ? [step.workerId] : []));
+  if (run === null || (freezing.length === 0 && run.freezing === undefined)) return;
+  await ctx.db.patch("poolRuns", run._id, { freezing: freezing.length === 0 ? undefined : freezing });
 }
 
 function isStarting({ workers }: Observation, workerId: string): boolean {
@@ -107,6 +115,8 @@ export type Outcome = {
   nextAt: number | null;
   /** Messages wait for a place in a pool that has none. */
   isFull: boolean;
+  /** Workers sleep that a message could wake; as before when left out. */
+  hasSleepers?: boolean | undefined;
 };
 
 /** Ends a run and schedules the next look at the pool. Writes one row when there was nothing to do and nothing to say. */
@@ -124,7 +134,7 @@ export async function finishRun(ctx: MutationCtx, poolKey: string, outcome: Outc
     outcome.problem === null ? undefined : { ...outcome.problem, at: now };
   const isNews = acted || problem !== undefined || run?.problem !== undefined || run?.consecutiveFailures !== failures;
   if (run !== null && isNews) {
-    const ended = acted ? { status: "idle" as const } : {};
+    const ended = acted ? { status: "idle" as const, freezing: undefined } : {};
     const cooldowns = nextCooldowns(run.cooldowns ?? [], outcome.fullRegions, now);
     await ctx.db.patch("poolRuns", run._id, {
       problem,
@@ -150,6 +160,10 @@ export async function finishRun(ctx: MutationCtx, poolKey: string, outcome: Outc
   await settleRequest(ctx, poolKey, {
     startedAt,
     nextAt: outcome.backOff ? heldUntil : nextAt,
-    learned: { heldUntil: outcome.backOff ? heldUntil : null, isFull: outcome.isFull },
+    learned: {
+      heldUntil: outcome.backOff ? heldUntil : null,
+      isFull: outcome.isFull,
+      hasSleepers: outcome.hasSleepers,
+    },
   });
 }

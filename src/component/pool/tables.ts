@@ -27,6 +27,8 @@ export const poolTables = {
     /** What kept the last run from doing its work; shown with waiting messages. */
     problem: v.optional(vProblem),
     consecutiveFailures: v.number(),
+    /** Workers whose machines the acting run is freezing: nobody starts them before it is over. */
+    freezing: v.optional(v.array(v.string())),
     /** Machines in a row that ended before their worker had enrolled, see `boot.ts`. */
     /** Regions that had no room for a machine, and until when they are not asked. */
     cooldowns: v.optional(v.array(v.object({ region: v.string(), until: v.number() }))),

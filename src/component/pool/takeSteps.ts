@@ -36,14 +36,33 @@ type StepContext = {
   credentials: Map<string, string>;
 };
 
+export type ResumeStep = { kind: "resume"; workerId: string; machineId: string; home: string };
+
+/** Starts machines that sleep, as {@link takeSteps} takes steps. */
+export async function takeResumes(ctx: ActionCtx, steps: ResumeStep[], providers: Providers): Promise<StepsOutcome> {
+  return await sideBySide(ctx, steps, async (step, _outcome, deadline) => {
+    if (Date.now() < deadline) await takeResume(ctx, step, await providers.at(step.home), deadline);
+  });
+}
+
 /** One that fails is planned again and does not keep the others from happening. @throws only for a defect, after all of them */
 export async function takeSteps(ctx: ActionCtx, steps: ProviderStep[], context: StepContext): Promise<StepsOutcome> {
+  return await sideBySide(ctx, steps, async (step, outcome, deadline) => {
+    await takeStep(ctx, step, { ...context, outcome, deadline });
+  });
+}
+
+async function sideBySide<Step extends ProviderStep>(
+  ctx: ActionCtx,
+  steps: Step[],
+  takeOne: (step: Step, outcome: StepsOutcome, deadline: number) => Promise<void>,
+): Promise<StepsOutcome> {
   const deadline = Date.now() + STEPS_BUDGET_MS;
   const outcome: StepsOutcome = { spawned: 0, terminated: 0, fullRegions: [], problem: null, backOff: false };
   const defects: unknown[] = [];
-  const take = async (step: ProviderStep) => {
+  const take = async (step: Step) => {
     try {
-      await takeStep(ctx, step, { ...context, outcome, deadline });
+      await takeOne(step, outcome, deadline);
     } catch (error) {
       const problem = describeProblem(error);
       if (problem === null) defects.push(error);

@@ -9,6 +9,12 @@ import type { MutationCtx, QueryCtx } from "../functions.js";
  */
 export const RECONCILE_WINDOW_MS = 2_000;
 
+/**
+ * Least time between two looks for sleepers to wake while the next reconcile is not due. They call no list, so this is what a burst
+ * of messages to many sleepers may cost in function calls, weighed against what one of them waits.
+ */
+const WAKE_WINDOW_MS = 400;
+
 export async function findRequest(ctx: QueryCtx, poolKey: string): Promise<Doc<"capacityRequests"> | null> {
   return await ctx.db
     .query("capacityRequests")
@@ -31,9 +37,23 @@ export async function requestCapacity(
   const row = await findRequest(ctx, poolKey);
   const heldUntil = options.anew === true ? 0 : (row?.heldUntil ?? 0);
   const change = await schedule(ctx, poolKey, row, Math.max(wantedAt, heldUntil));
-  if (change === null) return;
-  if (row === null) await ctx.db.insert("capacityRequests", { poolKey, ...change });
-  else await ctx.db.patch("capacityRequests", row._id, change);
+  if (row === null) {
+    if (change !== null) await ctx.db.insert("capacityRequests", { poolKey, ...change });
+    return;
+  }
+  const look = await scheduleLook(ctx, { ...row, ...change }, wantedAt);
+  if (change !== null || look !== null) await ctx.db.patch("capacityRequests", row._id, { ...change, ...look });
+}
+
+/** Schedules a look for sleepers to wake, unless nobody sleeps, or a run or another look is as soon; returns what to store then. */
+async function scheduleLook(ctx: MutationCtx, request: Doc<"capacityRequests">, wantedAt: number) {
+  const now = Date.now();
+  const { poolKey, hasSleepers, scheduledAt = 0, wakeAt = 0 } = request;
+  if (hasSleepers !== true || wantedAt > now || wakeAt > now) return null;
+  const at = Math.max(now, wakeAt + WAKE_WINDOW_MS);
+  if (scheduledAt >= now && scheduledAt <= at) return null;
+  await ctx.scheduler.runAt(at, internal.pool.internalProvider.wake, { poolKey });
+  return { wakeAt: at };
 }
 
 /** Tells a full pool that one of its workers has just become idle: it may have to make way for who waits. */
@@ -50,6 +70,7 @@ export type Settlement = {
     /** The provider failed: before this time the next try is of no use. */
     heldUntil: number | null;
     isFull: boolean;
+    hasSleepers: boolean | undefined;
   };
 };
 
@@ -63,6 +84,7 @@ export async function settleRequest(
   const lastStartedAt = Math.max(startedAt, row?.lastStartedAt ?? 0);
   const heldUntil = learned === undefined ? row?.heldUntil : (learned.heldUntil ?? undefined);
   const isFull = learned === undefined ? row?.isFull : learned.isFull || undefined;
+  const hasSleepers = learned?.hasSleepers ?? row?.hasSleepers;
   // One that is due already is the run that ends here, or one that died; one ahead of us was asked for meanwhile.
   const isAhead = row?.scheduledAt !== undefined && row.scheduledAt > Date.now();
   const isTooEarly = isAhead && row.scheduledAt !== undefined && row.scheduledAt < (heldUntil ?? 0);
@@ -78,6 +100,8 @@ export async function settleRequest(
     ...(next?.scheduledId === undefined ? {} : { scheduledId: next.scheduledId }),
     ...(heldUntil === undefined ? {} : { heldUntil }),
     ...(isFull === undefined ? {} : { isFull }),
+    ...(hasSleepers === true ? { hasSleepers } : {}),
+    ...(row?.wakeAt === undefined ? {} : { wakeAt: row.wakeAt }),
   };
   if (row === null) await ctx.db.insert("capacityRequests", settled);
   else await ctx.db.replace("capacityRequests", row._id, settled);

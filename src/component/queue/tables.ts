@@ -207,5 +207,9 @@ export const queueTables = {
     heldUntil: v.optional(v.number()),
     /** Messages wait for a place in a full pool: a worker that becomes idle is asked to make way. */
     isFull: v.optional(v.boolean()),
+    /** Workers sleep that a message could wake: whoever asks for a run also asks for a look at them before it. */
+    hasSleepers: v.optional(v.boolean()),
+    /** When the newest of these looks is, or was, to begin. */
+    wakeAt: v.optional(v.number()),
   }).index("by_pool", ["poolKey"]),
 };

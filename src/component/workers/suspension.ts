@@ -1,6 +1,7 @@
 /** Suspends workers and brings them back, as rows: who sleeps claims nothing, and only who is wanted wakes up. */
 import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx } from "../functions.js";
+import { requestCapacity } from "../queue/capacity.js";
 import { revive } from "../queue/liveness.js";
 import { recoverWorkerLeases } from "../queue/recovery.js";
 import { findWorker } from "./authenticate.js";
@@ -87,6 +88,14 @@ export async function keepAwake(ctx: MutationCtx, workerId: string, reason: stri
   await ctx.db.patch("workers", worker._id, { cannotSuspend: true });
   // One that is wanted back wakes up by its own call, which proves that it is there.
   if (worker.status === "suspended" && worker.wakeRequestedAt === undefined) await wake(ctx, worker, reason);
+}
+
+/** Gives up a worker whose machine cannot be started again, unless it has come back by itself meanwhile: others are asked for then. */
+export async function giveUpSleeper(ctx: MutationCtx, workerId: string, reason: string): Promise<void> {
+  const worker = await findWorker(ctx, workerId);
+  if (worker?.status !== "suspended") return;
+  await moveWorker(ctx, workerId, "lost", reason);
+  await requestCapacity(ctx, worker.poolKey, Date.now());
 }
 
 async function wake(ctx: MutationCtx, worker: Doc<"workers">, reason: string): Promise<void> {

@@ -1,0 +1,23 @@
+/** Registered functions about calls to the provider that are made beside the reconcile, or that every call has to ask first. */
+import { v } from "convex/values";
+import { internalAction, internalMutation } from "../functions.js";
+import { recordWakeUps as record, wakeSleepers } from "./wake.js";
+
+const vWakeUp = v.object({ workerId: v.string(), conversationIds: v.array(v.string()), reason: v.string() });
+
+export const recordWakeUps = internalMutation({
+  args: { poolKey: v.string(), wanted: v.array(vWakeUp) },
+  returns: v.array(
+    v.object({ kind: v.literal("resume"), workerId: v.string(), machineId: v.string(), home: v.string() }),
+  ),
+  handler: async (ctx, { poolKey, wanted }) => await record(ctx, poolKey, wanted),
+});
+
+export const wake = internalAction({
+  args: { poolKey: v.string() },
+  returns: v.null(),
+  handler: async (ctx, { poolKey }) => {
+    await wakeSleepers(ctx, poolKey);
+    return null;
+  },
+});
