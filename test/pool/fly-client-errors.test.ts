@@ -99,6 +99,22 @@ describe("what it makes of a refusal", () => {
       expect(error.message.length).toBeLessThan(500);
     }
   });
+
+  it("repeats no part of a token that is a list, and nothing of a machine's files", async () => {
+    const [first, second] = ["fm2_first-of-the-canaries", "fm2_second-of-the-canaries"];
+    const credential = "credential-of-a-canary";
+    const listed = flyProvider({ baseUrl: server.url, appName: "my-app", token: `FlyV1 ${first},${second}` });
+    server.answer((asked, response) => {
+      const sent = JSON.stringify(asked.body);
+      response
+        .writeHead(400)
+        .end(JSON.stringify({ error: `bad token ${second}; bad config ${sent.slice(-200)} ${first}` }));
+    });
+    const error = await errorOf(listed.createMachine({ ...SPEC, files: { "/run/credential": credential } }));
+    expect(error.message).toContain("bad token [token]; bad config");
+    expect(error.message).toContain('"raw_value":"[token]"');
+    expect(error.message).not.toMatch(/canar/);
+  });
 });
 
 describe("what it makes of silence", () => {

@@ -22,6 +22,22 @@ export function unreadable(kind: ProviderErrorKind, { status, headers }: Answer)
   });
 }
 
+/** Shorter ones are words, not secrets. */
+const MIN_SECRET_CHARACTERS = 16;
+
+/**
+ * What a server says, without what the request carried: an error travels to logs and pages. A token may be a list of several, of
+ * which a server names the one it does not like.
+ */
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  const pieces = secrets.flatMap((secret) => [secret, ...secret.split(/[\s,]+/)]);
+  const isSecret = (piece: string) =>
+    piece.length >= MIN_SECRET_CHARACTERS || (piece !== "" && secrets.includes(piece));
+  // The longest first: most are a part of another one.
+  const longestFirst = pieces.filter(isSecret).sort((left, right) => right.length - left.length);
+  return longestFirst.reduce((cleaned, piece) => cleaned.replaceAll(piece, "[token]"), text);
+}
+
 export function parseJson(body: string): unknown {
   try {
     return body === "" ? null : JSON.parse(body);

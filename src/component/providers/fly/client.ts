@@ -2,11 +2,12 @@
  * The Fly Machines API behind the provider interface: fetch within Fly's rates and with time-outs, typed errors, and nothing
  * retried behind the caller's back.
  */
+import { shorten } from "../../../shared/text.js";
 import { ProviderError } from "../provider.js";
 import type { ObservedMachine, Provider } from "../provider.js";
-import { parseJson, readList, unreadable, UNANSWERED, type Answer } from "./answers.js";
+import { parseJson, readList, unreadable, UNANSWERED, withoutSecrets, type Answer } from "./answers.js";
 import { TokenBuckets } from "./rates.js";
-import { machineRequest, volumeRequest } from "./requests.js";
+import { fileContents, machineRequest, volumeRequest } from "./requests.js";
 import { classifyError, readError, readMachine, readRetryAfter, readTakenBy, readVolume } from "./responses.js";
 
 export const FLY_API_URL = "https://api.machines.dev/v1";
@@ -32,6 +33,8 @@ type Call = {
   path: string;
   query?: Record<string, string>;
   body?: unknown;
+  /** What of the body nobody is to see. */
+  secrets?: string[];
   timeoutMs?: number;
 };
 
@@ -41,7 +44,7 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
   const machinePath = (machineId: string) => `${app}/machines/${encodeURIComponent(machineId)}`;
 
   async function call({ action, about = app, ...request }: Call): Promise<Answer> {
-    const { method, path, query, body, timeoutMs = CALL_TIMEOUT_MS } = request;
+    const { method, path, query, body, secrets = [], timeoutMs = CALL_TIMEOUT_MS } = request;
     const waitMs = buckets.take(action, about, Date.now());
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     const mutates = method !== "GET";
@@ -59,7 +62,7 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
       // The body belongs under the time-out too: a server may send headers and then fall silent.
       const answer = { status: response.status, headers: response.headers, body: parseJson(await response.text()) };
       if (response.ok) return answer;
-      throw refusal(`${method} ${path}`, answer, mutates);
+      throw refusal(`${method} ${path}`, answer, { mutates, secrets: [token, ...secrets] });
     } catch (error) {
       if (error instanceof ProviderError) throw error;
       throw new ProviderError(
@@ -72,9 +75,12 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
     }
   }
 
-  function refusal(what: string, { status, headers, body }: Answer, mutates: boolean): ProviderError {
-    // An error travels to logs and pages; what a server repeats of the request must not carry the token there.
-    const message = readError(body).message.replaceAll(token, "[token]").slice(0, MAX_MESSAGE_CHARACTERS);
+  function refusal(
+    what: string,
+    { status, headers, body }: Answer,
+    { mutates, secrets }: { mutates: boolean; secrets: string[] },
+  ): ProviderError {
+    const message = shorten(withoutSecrets(readError(body).message, secrets), MAX_MESSAGE_CHARACTERS);
     const machineId = readTakenBy(message);
     const retryAfterMs = readRetryAfter(headers.get("retry-after"));
     return new ProviderError(
@@ -125,6 +131,7 @@ export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Prov
         method: "POST",
         path: `${app}/machines`,
         body: machineRequest(spec),
+        secrets: fileContents(spec),
         timeoutMs: CREATE_TIMEOUT_MS,
       });
       const machine = readMachine(answer.body);

@@ -33,6 +33,11 @@ export function volumeRequest({ name, region, sizeGb, guest }: VolumeSpec) {
   };
 }
 
+/** What a machine's files hold, as it is and as it travels: a credential may be among it. */
+export function fileContents({ files }: MachineSpec): string[] {
+  return Object.values(files).flatMap((content) => [content, base64(content)]);
+}
+
 function guestRequest({ cpuKind, cpus, memoryMb }: MachineSpec["guest"]) {
   return { cpu_kind: cpuKind, cpus, memory_mb: memoryMb };
 }
