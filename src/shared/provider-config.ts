@@ -17,6 +17,10 @@ export const vProviderConfig = v.object({
       memoryMb: v.number(),
     }),
   ),
+  /**
+   * A volume for each machine, deleted with it; left out, workers work on their machine's own disk. `name` (at most 9 lower-case
+   * letters, digits and underscores) begins the name of each; `path` is where the worker's data are; `sizeGb` is 1–500.
+   */
   volume: v.optional(v.object({ name: v.string(), path: v.string(), sizeGb: v.number() })),
   /** The app's module with the functions of `exposeApi`, as workers call it. Default `"agentFactory"`. */
   functionsModule: v.optional(v.string()),

@@ -42,7 +42,7 @@ export type RetentionReport = Infer<typeof vRetentionReport>;
 
 /**
  * `...Found` counts what the app holds, `...Deleted` what this run destroyed, `...Remaining` what the provider lists afterwards.
- * `machineIdsPending` are orphans that are left for now: seen for the first time, or found by a dry run. `machineIdsForeign` are
+ * `...IdsPending` are orphans that are left for now: seen for the first time, or found by a dry run. `...IdsForeign` are
  * nobody's of ours, and never touched. `estimatedUsdPerDay` is what the remaining machines and volumes cost.
  */
 export const vCleanupReport = v.object({
@@ -60,6 +60,8 @@ export const vCleanupReport = v.object({
   volumesRemaining: v.number(),
   volumeIdsDeleted: v.array(v.string()),
   volumeIdsRemaining: v.array(v.string()),
+  volumeIdsPending: v.array(v.string()),
+  volumeIdsForeign: v.array(v.string()),
   estimatedUsdPerDay: v.number(),
   warnings: v.array(v.string()),
   errors: v.array(v.string()),

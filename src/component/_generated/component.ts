@@ -1881,6 +1881,8 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           machinesFound: number;
           machinesRemaining: number;
           volumeIdsDeleted: Array<string>;
+          volumeIdsForeign: Array<string>;
+          volumeIdsPending: Array<string>;
           volumeIdsRemaining: Array<string>;
           volumesDeleted: number;
           volumesFound: number;
@@ -2025,6 +2027,8 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           machinesFound: number;
           machinesRemaining: number;
           volumeIdsDeleted: Array<string>;
+          volumeIdsForeign: Array<string>;
+          volumeIdsPending: Array<string>;
           volumeIdsRemaining: Array<string>;
           volumesDeleted: number;
           volumesFound: number;
@@ -2168,6 +2172,8 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             machinesFound: number;
             machinesRemaining: number;
             volumeIdsDeleted: Array<string>;
+            volumeIdsForeign: Array<string>;
+            volumeIdsPending: Array<string>;
             volumeIdsRemaining: Array<string>;
             volumesDeleted: number;
             volumesFound: number;
@@ -2262,6 +2268,8 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
             machinesFound: number;
             machinesRemaining: number;
             volumeIdsDeleted: Array<string>;
+            volumeIdsForeign: Array<string>;
+            volumeIdsPending: Array<string>;
             volumeIdsRemaining: Array<string>;
             volumesDeleted: number;
             volumesFound: number;

@@ -192,10 +192,10 @@ describe("runFlyCleanup", () => {
     expect(api.live()).toHaveLength(5);
   });
 
-  it("reads all pages, and deletes no volume", async () => {
+  it("reads all pages, and deletes no volume of others", async () => {
     const { t, api } = await startPool();
     api.pageSize = 2;
-    api.volumes.push({ id: "vol_1", name: "data", state: "created", size_gb: 10, attached_machine_id: null });
+    api.shelf.add({ name: "data", sizeGb: 10 });
     for (let index = 0; index < 5; index++) addOrphan(api, `w${index}`);
     const report = await cleanUpTwice(t);
     expect(report).toMatchObject({
@@ -203,9 +203,10 @@ describe("runFlyCleanup", () => {
       volumesFound: 1,
       volumesDeleted: 0,
       volumeIdsRemaining: ["vol_1"],
+      volumeIdsForeign: ["vol_1"],
       estimatedUsdPerDay: 0.05,
     });
-    expect(report.warnings).toEqual(["1 volumes are attached to no machine. Delete them with deleteFlyVolume."]);
+    expect(report.warnings).toEqual([expect.stringContaining("1 volumes of this app are attached to no machine")]);
   });
 
   it("throws what its caller can act upon", async () => {
@@ -265,13 +266,13 @@ describe("deleteFlyVolume", () => {
 
   it("deletes a volume that nothing is attached to, and no other", async () => {
     const { t, api } = await startPool();
-    api.volumes.push(
-      { id: "vol_free", name: "data", state: "created", attached_machine_id: null },
-      { id: "vol_used", name: "data", state: "created", attached_machine_id: "m1" },
-    );
+    api.shelf.add({ id: "vol_free", name: "data" });
+    api.shelf.add({ id: "vol_used", name: "data" });
+    api.add({ name: "somebody-elses", config: { mounts: [{ volume: "vol_used", path: "/data" }] } });
     expect(await remove(t, "vol_free")).toMatchObject({ ok: true, status: 200 });
     expect(await remove(t, "vol_used")).toMatchObject({ ok: false, status: 409 });
-    expect(api.calls.filter(({ action }) => action === "delete_volume")).toHaveLength(1);
+    expect(api.count("delete_volume")).toBe(1);
+    expect(api.shelf.live().map(({ id }) => id)).toEqual(["vol_used"]);
   });
 
   it("asks for the name of the app it would delete from", async () => {

@@ -1,26 +1,22 @@
-/** The nightly look for machines that cost money and serve nobody. Only what is provably this pool's, twice, is touched. */
+/** The nightly look for machines and volumes that cost money and serve nobody. Only what is provably this pool's, twice, is touched. */
 import { agentFactoryError } from "../../shared/errors.js";
 import type { ProviderConfig } from "../../shared/provider-config.js";
 import type { CleanupReport } from "../../shared/reports.js";
 import { internal } from "../_generated/api.js";
 import { env } from "../_generated/server.js";
 import type { ActionCtx } from "../functions.js";
-import type { ObservedMachine, Provider } from "../providers/provider.js";
+import type { Provider } from "../providers/provider.js";
+import { sweepMachines } from "./cleanupMachines.js";
+import type { Sweep } from "./cleanupSweep.js";
+import { sweepVolumes } from "./cleanupVolumes.js";
 import { homeOf } from "./homes.js";
-import { workerIdOf, type Ownership } from "./machines.js";
 import type { Observation } from "./observe.js";
-import { judge, type OrphanRule } from "./orphans.js";
 import { asThrown } from "./problem.js";
 import { providerConfigMissing, Providers } from "./providers.js";
 import { emptyReport, reportRemaining, type Inventory } from "./report.js";
-import { SECOND_SWEEP_AFTER_MS } from "./sightings.js";
-import { destroyMachine } from "./steps.js";
+import { SECOND_SWEEP_AFTER_MS, type Sighting } from "./sightings.js";
 
-/** One night's work; more than this at once is a sign that something else is wrong, and is left for a person to see. */
-const MAX_DELETIONS = 50;
-/** Below this many, no share of the pool is suspicious: most pools are small. */
-const UNSUSPICIOUS_DELETIONS = 5;
-/** More orphans than this among the pool's machines look like a mistake about which are orphans. */
+/** More orphans than this among the pool's machines, or volumes, look like a mistake about which are orphans. */
 const DEFAULT_MAX_PERCENT = 50;
 /** Convex ends an action after ten minutes; a report that arrives is worth more than the last few machines. */
 const CLEANUP_BUDGET_MS = 5 * 60_000;
@@ -28,13 +24,14 @@ const CLEANUP_BUDGET_MS = 5 * 60_000;
 export type CleanupOptions = {
   /** Says what would be done, and remembers nothing. */
   dryRun?: boolean | undefined;
-  /** The share of the pool's machines, 1–100, that may be destroyed at once; five machines always may. */
+  /** The share of the pool's machines, or volumes, 1–100, that may be destroyed at once; five always may. */
   maxPercent?: number | undefined;
 };
 
 /**
- * Destroys this pool's orphans: machines with its full ownership metadata and name that no live worker refers to, older than a
- * grace period, in a state that is known, seen so by an earlier cleanup as well, and confirmed by a fresh look at each.
+ * Destroys this pool's orphans: machines with its full ownership metadata and name, and unattached volumes with its names, that no
+ * live worker refers to, older than a grace period, in a state that is known, seen so by an earlier cleanup as well, and confirmed
+ * by a fresh look at each. A volume that may hold the only copy of something stays.
  * Everything else in the app is counted, reported and left alone.
  *
  * @throws `provider_config_missing`, `provider_unauthorized`, `provider_unreachable`, and what reading the token throws
@@ -44,80 +41,39 @@ export async function cleanUpProvider(
   poolKey: string,
   { dryRun = false, maxPercent = DEFAULT_MAX_PERCENT }: CleanupOptions,
 ): Promise<CleanupReport> {
-  const startedAt = Date.now();
+  const now = Date.now();
   const { provider, config, seen } = await openProvider(ctx, poolKey);
   const found = await takeInventory(provider);
-  const ownership: Ownership = { deploymentUrl: env.CONVEX_CLOUD_URL, poolKey };
-  const liveNames = new Set(seen.workers.map(({ machineName }) => machineName));
-  const rule: OrphanRule = { ownership, liveNames, now: startedAt };
-  const verdictOf = (machine: ObservedMachine) => judge(machine, rule);
-
   const report = emptyReport(config.appName, dryRun, found);
-  const foreign = found.machines.filter((machine) => verdictOf(machine) === "foreign");
-  report.machineIdsForeign = foreign.map(({ machineId }) => machineId);
-  const orphans = found.machines.filter((machine) => verdictOf(machine) === "orphan");
-  const earlier: { machineId: string; firstSeenAt: number }[] = await ctx.runQuery(internal.pool.internal.sightings, {
-    poolKey,
-  });
-  const seenBefore = new Set(
-    earlier
-      .filter(({ firstSeenAt }) => startedAt - firstSeenAt >= SECOND_SWEEP_AFTER_MS)
-      .map(({ machineId }) => machineId),
-  );
-  const due = orphans.filter(({ machineId }) => seenBefore.has(machineId));
-  report.machineIdsPending = orphans.filter((machine) => !due.includes(machine)).map(({ machineId }) => machineId);
-
-  const owned = found.machines.length - foreign.length;
-  const isSuspicious = due.length > UNSUSPICIOUS_DELETIONS && due.length * 100 > owned * maxPercent;
-  if (isSuspicious) {
-    report.errors.push(
-      `${due.length} of the pool's ${owned} machines look like orphans, which is more than ${maxPercent} %: nothing was destroyed. Look at them, then call again with a higher maxPercent.`,
-    );
-  } else if (dryRun) {
-    report.machineIdsPending.push(...due.map(({ machineId }) => machineId));
-  } else {
-    await destroyOrphans(ctx, provider, due, { rule, report, deadline: startedAt + CLEANUP_BUDGET_MS });
-  }
+  const sweep: Sweep = {
+    ctx,
+    provider,
+    ownership: { deploymentUrl: env.CONVEX_CLOUD_URL, poolKey },
+    found,
+    report,
+    seenBefore: await readSeenBefore(ctx, poolKey, now),
+    dryRun,
+    maxPercent,
+    now,
+    deadline: now + CLEANUP_BUDGET_MS,
+  };
+  const orphans = await sweepMachines(sweep, new Set(seen.workers.map(({ machineName }) => machineName)));
+  orphans.push(...(await sweepVolumes(sweep)));
+  const deleted = [...report.machineIdsDeleted, ...report.volumeIdsDeleted];
   if (!dryRun) {
-    const remembered = orphans
-      .map(({ machineId }) => machineId)
-      .filter((machineId) => !report.machineIdsDeleted.includes(machineId));
-    await ctx.runMutation(internal.pool.internal.rememberSightings, { poolKey, machineIds: remembered });
+    const ids = orphans.filter((id) => !deleted.includes(id));
+    await ctx.runMutation(internal.pool.internal.rememberSightings, { poolKey, ids });
   }
   // What is left is what the provider says is left, not what we believe to have destroyed.
-  const after = report.machineIdsDeleted.length === 0 ? found : await takeInventory(provider);
+  const after = deleted.length === 0 ? found : await takeInventory(provider);
   reportRemaining(report, after);
   return report;
 }
 
-type Destroying = { rule: OrphanRule; report: CleanupReport; deadline: number };
-
-async function destroyOrphans(
-  ctx: ActionCtx,
-  provider: Provider,
-  due: ObservedMachine[],
-  { rule, report, deadline }: Destroying,
-): Promise<void> {
-  for (const { machineId, metadata } of due) {
-    if (report.machineIdsDeleted.length >= MAX_DELETIONS || Date.now() >= deadline) {
-      report.warnings.push("There are more orphan machines than one run destroys: the rest is left for the next one.");
-      return;
-    }
-    try {
-      // Rows and machine once more, just before it is for good: both may have changed since they were listed.
-      const isWanted: boolean = await ctx.runQuery(internal.pool.internal.isMachineWanted, {
-        workerId: workerIdOf(metadata) ?? "",
-      });
-      const fresh = await provider.getMachine(machineId);
-      if (isWanted || (fresh !== null && judge(fresh, { ...rule, now: Date.now() }) !== "orphan")) continue;
-      const isGone =
-        fresh === null || (await destroyMachine(provider, machineId, { state: fresh.state, isYoung: false, deadline }));
-      if (isGone) report.machineIdsDeleted.push(machineId);
-      else report.warnings.push(`Machine ${machineId} is still being destroyed.`);
-    } catch (error) {
-      report.errors.push(`Machine ${machineId}: ${error instanceof Error ? error.message : "unknown error"}`);
-    }
-  }
+async function readSeenBefore(ctx: ActionCtx, poolKey: string, now: number): Promise<Set<string>> {
+  const earlier: Sighting[] = await ctx.runQuery(internal.pool.internal.sightings, { poolKey });
+  const old = earlier.filter(({ firstSeenAt }) => now - firstSeenAt >= SECOND_SWEEP_AFTER_MS);
+  return new Set(old.map(({ id }) => id));
 }
 
 /** Deletes one volume of the configured app, by the explicit wish of an operator. @throws `invalid_argument`, and as above */

@@ -1,6 +1,7 @@
 /**
  * Random work under random faults: messages, crashes, hung workers, changed limits, and a provider that refuses, loses answers,
- * acts late and shows old lists. Whatever happened, in the end every message is answered and no machine is left over.
+ * acts late and shows old lists. Whatever happened, in the end every message is answered and neither a machine nor a volume is
+ * left over.
  */
 import { describe, expect, it } from "vitest";
 import { unitFromText } from "../../shared/backoff.js";
@@ -9,6 +10,7 @@ import type { ApiCall, ApiFault, MachinesApi } from "./machines-api.test-kit.js"
 import {
   health,
   liveRows,
+  PROVIDER,
   reconcileNow,
   setPolicy,
   startPool,
@@ -16,6 +18,7 @@ import {
   whileTimePasses,
   type Pool,
 } from "./pool.test-kit.js";
+import { volumeRows, WITH_VOLUMES } from "./volumes.test-kit.js";
 
 const SECOND = 1_000;
 const MINUTE = 60_000;
@@ -71,6 +74,7 @@ const ON_CREATES: readonly ApiFault[] = [
   { kind: "refuse", status: 422, body: { error: "insufficient", status: "insufficient_capacity" } },
   { kind: "refuse", status: 412, body: { error: "insufficient resources", status: "volume_placement_capacity" } },
 ];
+const ON_VOLUME_CREATES: readonly ApiFault[] = [{ kind: "refuse", status: 400, body: { error: "no capacity" } }];
 const ON_LOOKS: readonly ApiFault[] = [
   { kind: "stale", ageMs: 10 * SECOND },
   { kind: "view", change: (machine) => ({ ...machine, state: "hibernating" }) },
@@ -82,8 +86,11 @@ const ON_LOOKS: readonly ApiFault[] = [
 
 function faultsFor({ action }: ApiCall): readonly ApiFault[] {
   if (action === "create") return [...ANYWHERE, ...ON_CHANGES, ...ON_CREATES];
+  if (action === "create_volume") return [...ANYWHERE, ...ON_CHANGES, ...ON_VOLUME_CREATES];
+  if (action === "delete_volume") return [...ANYWHERE, ...ON_CHANGES];
   if (action === "destroy" || action === "stop" || action === "suspend" || action === "start")
     return [...ANYWHERE, ...ON_CHANGES];
+  if (action === "get_volume") return [...ANYWHERE, ...ON_LOOKS];
   if (action === "get") return [...ANYWHERE, ...ON_LOOKS, { kind: "refuse", status: 404 }];
   return [...ANYWHERE, ...ON_LOOKS];
 }
@@ -129,9 +136,11 @@ describe("random work under random faults", () => {
     const quick = { idleTimeoutMs: 20 * SECOND, leaseDurationMs: 15 * SECOND, bootDeadlineMs: MINUTE };
     // Some pools suspend their idle workers, some drain them.
     const rest = { suspendAfterMs: chance.pick([5, 12, 60]) * SECOND, retireAfterMs: chance.pick([40, 120]) * SECOND };
-    const pool = await startPool({ ...quick, ...rest, drainDeadlineMs: 30 * SECOND, maxWorkers: 3 });
+    const policy = { ...quick, ...rest, drainDeadlineMs: 30 * SECOND, maxWorkers: 3 };
+    const pool = await startPool(policy, seed % 4 === 0 ? WITH_VOLUMES : PROVIDER);
     const { t, api, fleet } = pool;
     const stranger = api.add({ name: "somebody-elses" });
+    const strangersVolume = api.shelf.add({ name: "data" });
     const faultRate = chance.unit() * 0.4;
     api.pageSize = chance.pick([1, 3, 1_000]);
     api.exitMs = () => (chance.happens(0.2) ? Infinity : 500);
@@ -161,13 +170,16 @@ describe("random work under random faults", () => {
     for (let waited = 0; waited < 20 * MINUTE; waited += MINUTE) {
       await fleet.run(MINUTE, STEP_MS);
       const { queued, processing } = await queueStats(t);
-      if (queued + processing === 0 && (await liveRows(t)).length === 0 && api.live().length === 1) break;
+      const isEmpty = api.live().length === 1 && (await liveRows(t)).length + (await volumeRows(t)).length === 0;
+      if (queued + processing === 0 && isEmpty) break;
     }
     const { queued, processing, done, deadLetter } = await queueStats(t);
     expect({ queued, processing }).toEqual({ queued: 0, processing: 0 });
     expect(done + deadLetter).toBeGreaterThan(0);
     expect(await liveRows(t)).toEqual([]);
     expect(api.live()).toEqual([stranger]);
+    expect(await volumeRows(t)).toEqual([]);
+    expect(api.shelf.live()).toEqual([strangersVolume]);
     expect(await health(t)).toMatchObject({ problem: null });
   });
 });

@@ -1,15 +1,19 @@
 /** Writes one action of a plan as rows, and says what is left to do for it at the provider: the row is always first. */
 import { backoffMs, unitFromText, type BackoffPolicy } from "../../shared/backoff.js";
 import { DEFAULT_GUEST, MAX_SUSPENDABLE_MEMORY_MB, type ProviderConfig } from "../../shared/provider-config.js";
+import { env } from "../_generated/server.js";
 import type { MutationCtx } from "../functions.js";
 import type { MachineState } from "../providers/provider.js";
 import { keepFor } from "../queue/reservation.js";
 import { moveWorker, readLiveWorker, recordDestroy, recordMachine, recordSpawn } from "../workers/fleet.js";
 import { keepAwake, recordLook, recordResume, recordSuspend } from "../workers/suspension.js";
 import { recordEvent } from "../workers/timeline.js";
+import { homeOf } from "./homes.js";
 import { configKeyOf } from "./machines.js";
 import type { Observation } from "./observe.js";
-import type { PlanAction, PlannedWorker } from "./situation.js";
+import type { PlanAction, PlannedWorker, SeenMachine } from "./situation.js";
+import { volumeName } from "./volumeNames.js";
+import { endWorker, recordMount, recordVolume } from "./volumes.js";
 
 /**
  * Steps that have not begun by then are left to the next run, and those that have try nothing new: even if every answer
@@ -37,7 +41,7 @@ const LOOK_INTERVAL_MS = 10 * 60_000;
 export type SpawnTicket = { workerId: string; credentialHash: string };
 
 export type ProviderStep =
-  | { kind: "create"; workerId: string; machineName: string }
+  | { kind: "create"; workerId: string; machineName: string; volumeName?: string }
   | {
       kind: "destroy";
       workerId: string;
@@ -57,6 +61,7 @@ export type Scene = {
   observation: Observation;
   providerConfig: ProviderConfig;
   tickets: SpawnTicket[];
+  machines: SeenMachine[];
   now: number;
 };
 
@@ -77,6 +82,7 @@ export async function applyAction(ctx: MutationCtx, action: PlanAction, scene: S
   switch (action.kind) {
     case "adopt":
       await recordMachine(ctx, workerId, { machineId: action.machineId, region: action.region });
+      await recordMount(ctx, workerId, { volumeId: mountOf(planned, scene) });
       return null;
     case "drain":
       await moveWorker(ctx, workerId, "drain_requested", reason);
@@ -98,7 +104,7 @@ export async function applyAction(ctx: MutationCtx, action: PlanAction, scene: S
       await keepAwake(ctx, workerId, reason);
       return null;
     case "forget":
-      await moveWorker(ctx, workerId, "gone", reason);
+      await endWorker(ctx, workerId, reason);
       return null;
     case "fence":
       // The row first: it takes the leases away, so that whatever its machine still does changes nothing any more.
@@ -144,19 +150,32 @@ async function applySpawn(ctx: MutationCtx, statusReason: string, scene: Scene):
     ...(cannotSuspend ? { cannotSuspend } : {}),
   };
   await recordSpawn(ctx, intent, observation.policy);
-  return { kind: "create", workerId: ticket.workerId, machineName };
+  const { workerId } = ticket;
+  const { volume } = providerConfig;
+  if (volume === undefined) return { kind: "create", workerId, machineName };
+  const name = volumeName({ deploymentUrl: env.CONVEX_CLOUD_URL, poolKey }, volume.name, workerId);
+  await recordVolume(ctx, { poolKey, workerId, home: homeOf(providerConfig), name });
+  return { kind: "create", workerId, machineName, volumeName: name };
 }
 
 async function applyDestroy(
   ctx: MutationCtx,
-  { workerId, home, createdAt }: PlannedWorker,
+  planned: PlannedWorker,
   machineId: string,
   state: MachineState | null,
-  { now }: Scene,
+  scene: Scene,
 ): Promise<ProviderStep> {
+  const { workerId, home, createdAt } = planned;
+  // The provider may have moved it to another volume since, and says so as long as it is there.
+  await recordMount(ctx, workerId, { volumeId: mountOf(planned, scene) });
   const retryAfterMs = waitsFor(DESTROY_BACKOFF, workerId);
   const attempt = await recordDestroy(ctx, workerId, { machineId, retryAfterMs });
-  return { kind: "destroy", workerId, machineId, home, attempt, state, isYoung: now - createdAt < UNFAMILIAR_MS };
+  return { kind: "destroy", workerId, machineId, home, attempt, state, isYoung: scene.now - createdAt < UNFAMILIAR_MS };
+}
+
+/** The volume that the worker's machine was seen with. */
+function mountOf({ machineName }: PlannedWorker, { machines }: Scene): string | undefined {
+  return machines.find(({ name, state }) => name === machineName && state !== "gone")?.volumeId;
 }
 
 /** How long to wait before the machine is asked once more to freeze or to start, by the number of times it was. */

@@ -12,6 +12,8 @@ import { reconcilePool } from "./reconcile.js";
 import { observe } from "./observe.js";
 import { commitPlan, finishRun } from "./run.js";
 import { readSightings, rememberSightings as keepSightings } from "./sightings.js";
+import { vLeftovers } from "./internalVolumes.js";
+import { endWorker, recordMount } from "./volumes.js";
 import { fenceSome as fenceWorkers } from "./wipe.js";
 
 const vPlannedWorker = v.object({
@@ -55,10 +57,16 @@ const vSeenMachine = v.object({
   state: vMachineState,
   metadata: v.record(v.string(), v.string()),
   createdAt: v.number(),
+  volumeId: v.optional(v.string()),
 });
 
 const vProviderStep = v.union(
-  v.object({ kind: v.literal("create"), workerId: v.string(), machineName: v.string() }),
+  v.object({
+    kind: v.literal("create"),
+    workerId: v.string(),
+    machineName: v.string(),
+    volumeName: v.optional(v.string()),
+  }),
   v.object({
     kind: v.literal("destroy"),
     workerId: v.string(),
@@ -86,6 +94,7 @@ export const observation = internalQuery({
     workers: v.array(vPlannedWorker),
     waiting: v.array(v.object({ conversationId: v.string(), agentKey: v.string(), consumerUserId: vNullableString })),
     cooldowns: v.array(v.object({ region: v.string(), until: v.number() })),
+    leftovers: vLeftovers,
     sweepDue: v.boolean(),
     runDeadlineAt: vNullableNumber,
     runGeneration: v.number(),
@@ -117,9 +126,17 @@ export const commit = internalMutation({
 
 /** False when the worker was given up in the meantime: the machine is nobody's then. */
 export const machineCreated = internalMutation({
-  args: { workerId: v.string(), machineId: v.string(), region: v.string() },
+  args: {
+    workerId: v.string(),
+    machineId: v.string(),
+    region: v.string(),
+    volume: v.optional(v.object({ volumeId: v.string(), isSettled: v.boolean() })),
+  },
   returns: v.boolean(),
-  handler: async (ctx, { workerId, ...machine }) => await recordMachine(ctx, workerId, machine),
+  handler: async (ctx, { workerId, volume, ...machine }) => {
+    if (volume !== undefined) await recordMount(ctx, workerId, volume);
+    return await recordMachine(ctx, workerId, machine);
+  },
 });
 
 /** The provider will not freeze the worker's machine. */
@@ -147,7 +164,7 @@ export const machineGone = internalMutation({
   args: { workerId: v.string(), reason: v.string() },
   returns: v.null(),
   handler: async (ctx, { workerId, reason }) => {
-    await moveWorker(ctx, workerId, "gone", reason);
+    await endWorker(ctx, workerId, reason);
     return null;
   },
 });
@@ -175,15 +192,15 @@ export const finish = internalMutation({
 /** What the last cleanup took for orphans. */
 export const sightings = internalQuery({
   args: { poolKey: v.string() },
-  returns: v.array(v.object({ machineId: v.string(), firstSeenAt: v.number() })),
+  returns: v.array(v.object({ id: v.string(), firstSeenAt: v.number() })),
   handler: async (ctx, { poolKey }) => await readSightings(ctx, poolKey),
 });
 
 export const rememberSightings = internalMutation({
-  args: { poolKey: v.string(), machineIds: v.array(v.string()) },
+  args: { poolKey: v.string(), ids: v.array(v.string()) },
   returns: v.null(),
-  handler: async (ctx, { poolKey, machineIds }) => {
-    await keepSightings(ctx, poolKey, machineIds);
+  handler: async (ctx, { poolKey, ids }) => {
+    await keepSightings(ctx, poolKey, ids);
     return null;
   },
 });

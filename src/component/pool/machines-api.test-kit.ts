@@ -3,6 +3,7 @@
  * of the real one. Its machines run no process; whoever plays the workers asks for them.
  */
 import { FLY_API_URL } from "../providers/fly/client.js";
+import { VolumeShelf } from "./volumes-api.test-kit.js";
 
 export type ApiMachine = {
   id: string;
@@ -19,14 +20,27 @@ export type ApiMachine = {
   suspendsAt: number;
 };
 
+/** `machineId` is the volume's for calls about one. */
 export type ApiCall = { action: Action; at: number; app: string; machineId: string | null; query: URLSearchParams };
 export type Action =
-  "list" | "create" | "get" | "stop" | "suspend" | "start" | "wait" | "destroy" | "volumes" | "delete_volume" | "other";
+  | "list"
+  | "create"
+  | "get"
+  | "stop"
+  | "suspend"
+  | "start"
+  | "wait"
+  | "destroy"
+  | "list_volumes"
+  | "create_volume"
+  | "get_volume"
+  | "delete_volume"
+  | "other";
 
 /** What happens to one call instead of what should. */
 export type ApiFault =
   | { kind: "refuse"; status: number; body?: Record<string, unknown>; headers?: Record<string, string> }
-  | { kind: "lose_answer"; status: number | "drop" }
+  | { kind: "lose_answer"; status: number | "drop"; body?: Record<string, unknown> }
   | { kind: "drop" }
   | { kind: "hang" }
   /** Takes its time, and then does what it should. */
@@ -47,7 +61,7 @@ const DESTROYED_VISIBLE_MS = 20_000;
 export class MachinesApi {
   readonly calls: ApiCall[] = [];
   readonly machines = new Map<string, ApiMachine>();
-  readonly volumes: Record<string, unknown>[] = [];
+  readonly shelf = new VolumeShelf(this.machines);
   token = "fly-token";
   /** Rows looked at per page of the machine list; filters come after, so a page may be short or empty. */
   pageSize = 1_000;
@@ -117,7 +131,7 @@ export class MachinesApi {
       case "lose_answer":
         this.serve(call, body, null);
         if (fault.status === "drop") throw new TypeError("fetch failed");
-        return answer(fault.status, { error: "internal error", status: "unknown" });
+        return answer(fault.status, fault.body ?? { error: "internal error", status: "unknown" });
       case "garbage":
         return new Response("<html>Bad gateway</html>", { status: 200 });
       default:
@@ -126,8 +140,7 @@ export class MachinesApi {
   };
 
   private serve(call: ApiCall, body: Record<string, unknown>, fault: ApiFault | null): Response {
-    if (call.action === "volumes") return answer(200, this.volumes);
-    if (call.action === "delete_volume") return answer(200, {});
+    if (call.action.includes("volume")) return this.serveVolume(call, body, fault);
     if (call.action === "list") return this.list(call, fault);
     if (call.action === "create") return this.create(call.app, body);
     const machine = call.machineId === null ? undefined : this.machines.get(call.machineId);
@@ -165,6 +178,17 @@ export class MachinesApi {
     }
   }
 
+  private serveVolume(call: ApiCall, body: Record<string, unknown>, fault: ApiFault | null): Response {
+    const { app, action, machineId: volumeId } = call;
+    const at = Date.now() - (fault?.kind === "stale" ? fault.ageMs : 0);
+    const show = (view: Record<string, unknown>) => (fault?.kind === "view" ? fault.change(view) : view);
+    if (action === "list_volumes") return answer(200, this.shelf.list(app, at).map(show));
+    if (action === "create_volume") return answerOf(this.shelf.create(app, body));
+    if (action === "delete_volume") return answerOf(this.shelf.delete(app, volumeId ?? ""));
+    const { status, body: found } = this.shelf.get(app, volumeId ?? "", at);
+    return answer(status, status === 200 ? show(record(found)) : found);
+  }
+
   private create(app: string, body: Record<string, unknown>): Response {
     const name = String(body["name"]);
     const holder = this.live().find((machine) => machine.app === app && machine.name === name);
@@ -172,7 +196,10 @@ export class MachinesApi {
       const error = `already_exists: unique machine name violation, machine ID ${holder.id} already exists with name "${name}"`;
       return answer(409, { error, status: "name_taken" });
     }
-    const machine = this.add({ app, name, region: String(body["region"]), config: record(body["config"]) });
+    const [region, config] = [String(body["region"]), record(body["config"])];
+    const refusal = this.shelf.refusal(app, region, config);
+    if (refusal !== null) return answerOf(refusal);
+    const machine = this.add({ app, name, region, config });
     return answer(200, view(machine, null));
   }
 
@@ -221,7 +248,10 @@ function view(machine: ApiMachine, fault: ApiFault | null, at = Date.now()) {
 }
 
 function actionOf(method: string, kind: string, machineId: string | null, verb: string | null): Action {
-  if (kind === "volumes") return method === "DELETE" ? "delete_volume" : "volumes";
+  if (kind === "volumes") {
+    if (machineId === null) return method === "POST" ? "create_volume" : "list_volumes";
+    return method === "DELETE" ? "delete_volume" : "get_volume";
+  }
   if (kind !== "machines") return "other";
   if (machineId === null) return method === "POST" ? "create" : "list";
   if (verb === "stop" || verb === "wait" || verb === "suspend" || verb === "start") return verb;
@@ -232,6 +262,10 @@ function actionOf(method: string, kind: string, machineId: string | null, verb: 
 function answer(status: number, body: unknown, headers: Record<string, string> = {}): Response {
   const all = { "content-type": "application/json", "fly-request-id": `req-${status}`, ...headers };
   return new Response(JSON.stringify(body), { status, headers: all });
+}
+
+function answerOf({ status, body }: { status: number; body: unknown }): Response {
+  return answer(status, body);
 }
 
 function record(value: unknown): Record<string, unknown> {

@@ -12,9 +12,12 @@ import type { MachineSpec } from "../providers/provider.js";
 export const STOP_TIMEOUT_SECONDS = 30;
 
 /** The same text as long as new machines would be like those made before; where they are is nothing to replace them for. */
-export function configKeyOf({ image, guest, environment, functionsModule }: ProviderConfig): string {
+export function configKeyOf({ image, guest, environment, functionsModule, volume }: ProviderConfig): string {
   const entries = Object.entries(environment ?? {}).sort(([left], [right]) => (left < right ? -1 : 1));
-  return `${image}#${hashText(JSON.stringify([guest ?? DEFAULT_GUEST, entries, functionsModule ?? DEFAULT_FUNCTIONS_MODULE]))}`;
+  // What a volume is called makes no difference to whoever works on it.
+  const disk = volume === undefined ? [] : [volume.path, volume.sizeGb];
+  const parts = [guest ?? DEFAULT_GUEST, entries, functionsModule ?? DEFAULT_FUNCTIONS_MODULE, ...disk];
+  return `${image}#${hashText(JSON.stringify(parts))}`;
 }
 
 export type Ownership = { deploymentUrl: string; poolKey: string };
@@ -49,8 +52,10 @@ export function hasMetadata(actual: Record<string, string>, expected: Record<str
 export function machineSpec(
   config: ProviderConfig,
   ownership: Ownership,
-  spawn: { workerId: string; machineName: string; enrollmentCredential: string; region: string },
+  spawn: { workerId: string; machineName: string; enrollmentCredential: string; region: string; volumeId?: string },
 ): MachineSpec {
+  const { volumeId } = spawn;
+  const { volume } = config;
   return {
     name: spawn.machineName,
     image: config.image,
@@ -58,6 +63,7 @@ export function machineSpec(
     guest: config.guest ?? DEFAULT_GUEST,
     environment: {
       ...config.environment,
+      ...(volume === undefined ? {} : { [WORKER_ENVIRONMENT.dataDirectory]: volume.path }),
       [WORKER_ENVIRONMENT.convexUrl]: ownership.deploymentUrl,
       [WORKER_ENVIRONMENT.functionsModule]: config.functionsModule ?? DEFAULT_FUNCTIONS_MODULE,
       [WORKER_ENVIRONMENT.workerId]: spawn.workerId,
@@ -67,6 +73,7 @@ export function machineSpec(
     // who may list machines.
     files: { [DEFAULT_ENROLLMENT_FILE]: spawn.enrollmentCredential },
     metadata: workerMetadata(ownership, spawn.workerId),
+    ...(volume === undefined || volumeId === undefined ? {} : { volume: { volumeId, path: volume.path } }),
     stopTimeoutSeconds: STOP_TIMEOUT_SECONDS,
   };
 }

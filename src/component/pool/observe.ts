@@ -12,6 +12,7 @@ import { configKeyOf } from "./machines.js";
 import { findPool } from "./policy.js";
 import type { RegionCooldown } from "./regions.js";
 import type { PlannedWorker, WaitingLane } from "./situation.js";
+import { readLeftovers, type Leftovers } from "./volumes.js";
 
 /** What one look at the ready set reads at most. */
 const MAX_WAITING = 1_000;
@@ -27,6 +28,8 @@ export type Observation = {
   spawnHeldUntil: number | null;
   bootFailures: BootFailures | null;
   cooldowns: RegionCooldown[];
+  /** Volumes that are to go. */
+  leftovers: Leftovers;
   workers: PlannedWorker[];
   waiting: WaitingLane[];
   sweepDue: boolean;
@@ -62,7 +65,8 @@ export async function observe(ctx: QueryCtx, poolKey: string): Promise<Observati
   const bootFailures = standingFailures(run?.bootFailures, { workers: planned, changedAt: pool?.updatedAt ?? 0 });
   const spawnHeldUntil = bootFailures === null ? null : spawnsHeldUntil(bootFailures);
   const isProbing = bootFailures !== null || (run?.consecutiveFailures ?? 0) >= FAILURES_BEFORE_PROBING;
-  const isHeld = spawnHeldUntil !== null && now < spawnHeldUntil;
+  const leftovers = await readLeftovers(ctx, poolKey, policy.maxWorkers);
+  const isHeld = (spawnHeldUntil !== null && now < spawnHeldUntil) || leftovers.isTooMany;
   const most = isProbing ? 1 : Math.min(policy.spawnStep, MAX_SPAWNS_PER_RUN);
   return {
     providerConfig: pool?.providerConfig ?? null,
@@ -71,6 +75,7 @@ export async function observe(ctx: QueryCtx, poolKey: string): Promise<Observati
     spawnHeldUntil,
     bootFailures,
     cooldowns: run?.cooldowns ?? [],
+    leftovers,
     workers: planned,
     waiting: lanes.map(({ conversationId, agentKey, consumerUserId }) => ({
       conversationId,

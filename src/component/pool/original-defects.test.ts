@@ -7,6 +7,7 @@ import { flyProvider, FLY_API_URL } from "../providers/fly/client.js";
 import { machineState } from "../providers/fly/responses.js";
 import { stateOf } from "./machines-api.test-kit.js";
 import { health, letTimePass, liveRows, PROVIDER, reconcileNow, setPolicy } from "./pool.test-kit.js";
+import { addVolumeOf, storeSnapshot, WITH_VOLUMES } from "./volumes.test-kit.js";
 import { startPool, useFakePool, whileTimePasses, workerRows } from "./pool.test-kit.js";
 
 const SECOND = 1_000;
@@ -51,8 +52,8 @@ describe("defects of the original", () => {
   });
 
   it("a failed create deletes the volume without looking whether the machine exists", async () => {
-    const { t, api, fleet } = await startPool({ maxWorkers: 2 });
-    api.volumes.push({ id: "vol_1", name: "data", state: "created", attached_machine_id: null });
+    const { t, api, fleet } = await startPool({ maxWorkers: 2 }, WITH_VOLUMES);
+    const others = api.shelf.add({ name: "data" });
     api.faultFor = ({ action }) => (action === "create" ? { kind: "lose_answer", status: 500 } : null);
     await enqueue(t, "c");
     await fleet.run(MINUTE);
@@ -60,18 +61,22 @@ describe("defects of the original", () => {
     // What comes after an answer that says nothing is a look, and nothing is ever deleted because of it.
     expect(["list", "get"]).toContain(api.calls[after + 1]?.action);
     expect(api.count("delete_volume")).toBe(0);
+    expect(api.shelf.live().map((volume) => api.shelf.holderOf(volume))).toEqual([null, api.live()[0]?.id]);
+    expect(api.shelf.live()[0]).toBe(others);
     expect(await queueStats(t)).toMatchObject({ done: 1 });
   });
 
   it("absent from the list is taken for gone and its volume deleted", async () => {
-    const { t, api, fleet } = await startPool({ suspendAfterMs: 10 * MINUTE, idleTimeoutMs: 20 * MINUTE });
+    const policy = { suspendAfterMs: 10 * MINUTE, idleTimeoutMs: 20 * MINUTE };
+    const { t, api, fleet } = await startPool(policy, WITH_VOLUMES);
     await enqueue(t, "c");
     await fleet.run(20 * SECOND);
     const [machine] = api.live();
     // Lists from before there was any machine.
-    api.faultFor = ({ action }) => (action === "list" ? { kind: "stale", ageMs: 10 * MINUTE } : null);
+    api.faultFor = ({ action }) => (action.startsWith("list") ? { kind: "stale", ageMs: 10 * MINUTE } : null);
     await fleet.run(5 * MINUTE, 5 * SECOND);
     expect(api.live()).toEqual([machine]);
+    expect(api.shelf.live()).toHaveLength(1);
     expect(await liveRows(t)).toMatchObject([{ status: "active", machineId: machine?.id }]);
     await enqueue(t, "c");
     await fleet.run(10 * SECOND);
@@ -119,17 +124,22 @@ describe("defects of the original", () => {
   });
 
   it("nightly cleanup destroys busy machines and unsaved volumes and leaves their rows active", async () => {
-    const { t, api, fleet } = await startPool({ maxWorkers: 2 });
+    const { t, api, fleet } = await startPool({ maxWorkers: 2 }, WITH_VOLUMES);
     fleet.turnMs = 20 * MINUTE;
     await enqueue(t, "c");
     await fleet.run(30 * SECOND);
-    api.volumes.push({ id: "vol_1", name: "data", state: "created", attached_machine_id: null });
+    // Left by a worker that nobody remembers, with the only copy of a workspace.
+    const unsaved = addVolumeOf(api, "wunsaved", { createdAt: Date.now() - MINUTE * 10 });
+    await storeSnapshot(t, { workerId: "wunsaved", conversationId: "lost", isStored: false });
     const before = api.live();
     for (let night = 0; night < 3; night++) {
-      await whileTimePasses(t.action(async (ctx) => await ctx.runAction(lib.runFlyCleanup, {})));
+      const report = await whileTimePasses(t.action(async (ctx) => await ctx.runAction(lib.runFlyCleanup, {})));
+      expect(report.volumeIdsRemaining).toEqual(api.shelf.live().map(({ id }) => id));
       await fleet.run(6 * MINUTE, 5 * SECOND);
     }
     expect(api.live()).toEqual(before);
+    expect(api.shelf.live()).toHaveLength(2);
+    expect(api.shelf.live()).toContain(unsaved);
     expect(await liveRows(t)).toMatchObject([{ status: "active", machineId: before[0]?.id }]);
     expect(api.count("delete_volume", "destroy")).toBe(0);
   });

@@ -3,6 +3,7 @@ import { agentFactoryError } from "../../shared/errors.js";
 import { DEFAULT_SCALING_POLICY, type ProviderConfig, type ScalingPolicy } from "../../shared/provider-config.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
 import { requireIdentifier, requireIntegerBetween } from "../validation.js";
+import { VOLUME_NAME_PREFIX } from "./volumeNames.js";
 
 const MAX_WORKERS = 1_000;
 const MAX_CONVERSATIONS_PER_WORKER = 64;
@@ -13,6 +14,11 @@ const HOUR_MS = 60 * 60_000;
 const APP_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 /** Regions are concrete: aliases such as `any` give a machine a place that no volume can follow. */
 const REGION = /^[a-z]{3,4}$/;
+/** Fly's largest volume. */
+const MAX_VOLUME_GB = 500;
+const MAX_PATH_CHARACTERS = 200;
+/** A volume that is mounted there hides what the image and its system have there. */
+const SYSTEM_FOLDERS = new Set("app bin boot dev etc lib lib64 opt proc run sbin sys tmp usr".split(" "));
 
 export async function findPool(ctx: QueryCtx, poolKey: string) {
   return await ctx.db
@@ -34,9 +40,7 @@ export async function saveProviderConfig(ctx: MutationCtx, poolKey: string, conf
   requireIntegerBetween("providerConfig.regions.length", config.regions.length, 1, MAX_REGIONS);
   const region = config.regions.find((name) => !REGION.test(name) || name === "any");
   if (region !== undefined) throw invalid("providerConfig.regions", `"${region}" is not a region such as "fra".`);
-  if (config.volume !== undefined) {
-    throw invalid("providerConfig.volume", "is not supported yet: workspaces live in snapshots. Leave it out.");
-  }
+  if (config.volume !== undefined) requireVolume(config.volume);
   if (Object.keys(config.environment ?? {}).length > MAX_ENVIRONMENT_ENTRIES) {
     throw invalid("providerConfig.environment", `has more than ${MAX_ENVIRONMENT_ENTRIES} entries.`);
   }
@@ -45,6 +49,24 @@ export async function saveProviderConfig(ctx: MutationCtx, poolKey: string, conf
     requireIntegerBetween("providerConfig.guest.memoryMb", config.guest.memoryMb, 256, 128 * 1024);
   }
   await save(ctx, poolKey, { providerConfig: config });
+}
+
+function requireVolume({ name, path, sizeGb }: NonNullable<ProviderConfig["volume"]>): void {
+  if (!VOLUME_NAME_PREFIX.test(name)) {
+    throw invalid(
+      "providerConfig.volume.name",
+      "must begin with a letter and have at most 9 lower-case letters, digits and underscores: each worker's volume is named after it.",
+    );
+  }
+  const [, folder = "", ...below] = path.split("/");
+  const isPlain = [folder, ...below].every((part) => /^[A-Za-z0-9._-]+$/.test(part) && !/^\.+$/.test(part));
+  if (!path.startsWith("/") || path.length > MAX_PATH_CHARACTERS || !isPlain || SYSTEM_FOLDERS.has(folder)) {
+    throw invalid(
+      "providerConfig.volume.path",
+      "must be an absolute path such as /data, and must not hide a folder that the image needs.",
+    );
+  }
+  requireIntegerBetween("providerConfig.volume.sizeGb", sizeGb, 1, MAX_VOLUME_GB);
 }
 
 /** Fields that are left out keep their value. @throws `invalid_argument` */

@@ -95,11 +95,11 @@ export const poolHealth = query({
 });
 
 /**
- * Destroys machines that provably are this deployment's and serve nobody, and that the last cleanup saw as well; reports
+ * Destroys machines and volumes that provably are this deployment's and serve nobody, and that the last cleanup saw as well; reports
  * everything else. For a nightly cron.
  *
- * `dryRun` (default false) only reports. `maxPercent` (1–100, default 50): when more of the pool's machines look like orphans,
- * and they are more than five, nothing is destroyed.
+ * `dryRun` (default false) only reports. `maxPercent` (1–100, default 50): when more of the pool's machines (or volumes)
+ * look like orphans, and they are more than five, none of them is destroyed.
  */
 export const runFlyCleanup = action({
   args: { dryRun: v.optional(v.boolean()), maxPercent: v.optional(v.number()) },
@@ -111,7 +111,7 @@ export const runFlyCleanup = action({
 });
 
 /**
- * Tears the pool down: limits to zero, every worker fenced, every machine of the pool destroyed. `appName` must be the
+ * Tears the pool down: limits to zero, every worker fenced, every machine of the pool destroyed, and its volumes. `appName` must be the
  * configured app's. Messages stay queued; raise `maxWorkers` to go on.
  */
 export const wipeFlyApp = action({

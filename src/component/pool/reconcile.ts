@@ -11,6 +11,7 @@ import { isAsleep } from "./demand.js";
 import { homeOf } from "./homes.js";
 import { hasMetadata, ownershipMetadata, type Ownership } from "./machines.js";
 import type { Observation } from "./observe.js";
+import { tendLeftovers } from "./leftoverVolumes.js";
 import { isFull, nextDeadline, plan } from "./plan.js";
 import { describeProblem } from "./problem.js";
 import { Providers } from "./providers.js";
@@ -42,6 +43,12 @@ const NOTHING: Conclusion = {
   isFull: false,
 };
 
+/**
+ * Volumes whose turn comes later are left to the next run: even if every answer about them takes as long as the client waits for
+ * it, this one ends before it is taken for dead.
+ */
+const TENDING_BUDGET_MS = 50_000;
+
 /** @throws only for a defect, and then after the run was ended like any other that failed */
 export async function reconcilePool(ctx: ActionCtx, poolKey: string): Promise<ReconcileReport> {
   const startedAt = Date.now();
@@ -64,6 +71,7 @@ export async function reconcilePool(ctx: ActionCtx, poolKey: string): Promise<Re
 
 /** What one run knows while it lasts. */
 class Run {
+  private readonly startedAt = Date.now();
   /** Set once this run has taken the pool. */
   generation: number | null = null;
   /** Workers sleep that a message could wake; unknown before the first look. */
@@ -113,7 +121,8 @@ class Run {
     const planned = plan(situation);
     if (planned.length === 0) {
       const problem = bootProblem(seen.bootFailures);
-      return { ...NOTHING, problem, nextAt: nextDeadline(situation), isFull: isFull(situation) };
+      const nextAt = nextDeadline(situation);
+      return await this.tend(seen, providers, { ...NOTHING, problem, nextAt, isFull: isFull(situation) });
     }
     const spawns = planned.filter(({ kind }) => kind === "spawn").length;
     const { tickets, credentials } = await mint(spawns);
@@ -132,7 +141,7 @@ class Run {
     const outcome = await takeSteps(this.ctx, committed.steps, context);
     this.report.spawned = outcome.spawned;
     this.report.terminated = outcome.terminated;
-    return await this.conclude(committed.generation, atProvider, outcome);
+    return await this.conclude(committed.generation, atProvider, outcome, providers);
   }
 
   private async look(): Promise<Observation> {
@@ -183,6 +192,7 @@ class Run {
     generation: number,
     { machines, unlistedHomes }: Omit<Seen, "tickets">,
     { problem, backOff, fullRegions }: Pick<Outcome, "problem" | "backOff" | "fullRegions">,
+    providers: Providers,
   ): Promise<Conclusion> {
     const after = await this.observe();
     const names = new Set(after.workers.map(({ machineName }) => machineName));
@@ -194,13 +204,22 @@ class Run {
     const nextAt = plan(rows).length > 0 ? Date.now() + RECONCILE_WINDOW_MS : deadline;
     // What the provider says comes first; a pool whose machines do not stay up says so otherwise.
     const said = problem ?? bootProblem(after.bootFailures);
-    return { generation, stoodAside: false, problem: said, backOff, fullRegions, nextAt, isFull: isFull(rows) };
+    const run = { generation, stoodAside: false, problem: said, backOff, fullRegions, nextAt, isFull: isFull(rows) };
+    return await this.tend(after, providers, run);
+  }
+
+  /** Volumes go after their machines, and whatever becomes of them, the rest of the run stands. */
+  private async tend({ leftovers }: Observation, providers: Providers, run: Conclusion): Promise<Conclusion> {
+    const deadline = this.startedAt + TENDING_BUDGET_MS;
+    const { nextAt, trouble } = await tendLeftovers(this.ctx, this.poolKey, leftovers, { providers, deadline });
+    const times = [run.nextAt, nextAt].filter((time) => time !== null);
+    return { ...run, problem: run.problem ?? trouble, nextAt: times.length === 0 ? null : Math.min(...times) };
   }
 }
 
 /** What the plan needs to know of it. */
-function asSeen({ machineId, name, region, state, metadata, createdAt }: ObservedMachine, home: string): SeenMachine {
-  return { machineId, name, region, state, metadata, createdAt, home };
+function asSeen({ usdPerDay: _, ...machine }: ObservedMachine, home: string): SeenMachine {
+  return { ...machine, home };
 }
 
 function reserveOf({ policy }: Observation): number {

@@ -20,6 +20,8 @@ export function emptyReport(appName: string, dryRun: boolean, found: Inventory):
     volumesRemaining: found.volumes.length,
     volumeIdsDeleted: [],
     volumeIdsRemaining: [],
+    volumeIdsPending: [],
+    volumeIdsForeign: [],
     estimatedUsdPerDay: 0,
     warnings: [],
     errors: [],
@@ -34,17 +36,21 @@ export function reportRemaining(report: CleanupReport, { machines, volumes }: In
   report.machinesRemaining = left.length;
   report.machineIdsRemaining = left.map(({ machineId }) => machineId);
   report.volumesDeleted = report.volumeIdsDeleted.length;
-  report.volumesRemaining = volumes.length;
-  report.volumeIdsRemaining = volumes.map(({ volumeId }) => volumeId);
-  const usd = [...left, ...volumes].reduce((sum, { usdPerDay = 0 }) => sum + usdPerDay, 0);
+  const kept = volumes.filter(({ volumeId }) => !report.volumeIdsDeleted.includes(volumeId));
+  report.volumesRemaining = kept.length;
+  report.volumeIdsRemaining = kept.map(({ volumeId }) => volumeId);
+  const usd = [...left, ...kept].reduce((sum, { usdPerDay = 0 }) => sum + usdPerDay, 0);
   report.estimatedUsdPerDay = Math.round(usd * 10_000) / 10_000;
   const foreign = report.machineIdsForeign.length;
   if (foreign > 0) {
     report.warnings.push(`${foreign} machines of this app belong to something else and were left alone.`);
   }
-  const unattached = volumes.filter(({ attachedMachineId }) => attachedMachineId === null).length;
-  // No volume is ever made here, so none can be proven to be this deployment's own.
-  if (unattached > 0) {
-    report.warnings.push(`${unattached} volumes are attached to no machine. Delete them with deleteFlyVolume.`);
+  const unattached = kept.filter(({ volumeId, attachedMachineId }) => {
+    return attachedMachineId === null && report.volumeIdsForeign.includes(volumeId);
+  });
+  if (unattached.length > 0) {
+    report.warnings.push(
+      `${unattached.length} volumes of this app are attached to no machine and belong to something else: they were left alone. deleteFlyVolume deletes one.`,
+    );
   }
 }

@@ -63,7 +63,14 @@ export async function commitPlan(ctx: MutationCtx, poolKey: string, seen: Seen):
 
   const committed: CommittedPlan = { generation, steps: [], drained: 0 };
   let failedBoots = 0;
-  const scene: Scene = { poolKey, observation, providerConfig, tickets: [...seen.tickets], now };
+  const scene: Scene = {
+    poolKey,
+    observation,
+    providerConfig,
+    tickets: [...seen.tickets],
+    machines: seen.machines,
+    now,
+  };
   for (const action of plan({ ...observation, ...seen, now })) {
     const step = await applyAction(ctx, action, scene);
     if (step !== null) committed.steps.push(step);

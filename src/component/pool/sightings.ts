@@ -6,7 +6,7 @@ export const SECOND_SWEEP_AFTER_MS = 5 * 60_000;
 /** Bounds the row; what is beyond it is remembered by a later cleanup. */
 const MAX_REMEMBERED = 1_000;
 
-type Sighting = { machineId: string; firstSeenAt: number };
+export type Sighting = { id: string; firstSeenAt: number };
 
 async function findSightings(ctx: QueryCtx, poolKey: string) {
   return await ctx.db
@@ -15,19 +15,17 @@ async function findSightings(ctx: QueryCtx, poolKey: string) {
     .unique();
 }
 
-/** When each machine was first seen without an owner, and in every cleanup since. */
+/** When each machine or volume was first seen without an owner, and in every cleanup since. */
 export async function readSightings(ctx: QueryCtx, poolKey: string): Promise<Sighting[]> {
   return (await findSightings(ctx, poolKey))?.sightings ?? [];
 }
 
-/** Remembers `machineIds`, and forgets whatever is not among them: it must be seen twice in a row. */
-export async function rememberSightings(ctx: MutationCtx, poolKey: string, machineIds: string[]): Promise<void> {
+/** Remembers `ids`, and forgets whatever is not among them: it must be seen twice in a row. */
+export async function rememberSightings(ctx: MutationCtx, poolKey: string, ids: string[]): Promise<void> {
   const now = Date.now();
   const existing = await findSightings(ctx, poolKey);
-  const known = new Map((existing?.sightings ?? []).map((sighting) => [sighting.machineId, sighting]));
-  const sightings = machineIds
-    .slice(0, MAX_REMEMBERED)
-    .map((machineId) => known.get(machineId) ?? { machineId, firstSeenAt: now });
+  const known = new Map((existing?.sightings ?? []).map((sighting) => [sighting.id, sighting]));
+  const sightings = ids.slice(0, MAX_REMEMBERED).map((id) => known.get(id) ?? { id, firstSeenAt: now });
   if (existing === null) await ctx.db.insert("cleanupSightings", { poolKey, sightings });
   else await ctx.db.patch("cleanupSightings", existing._id, { sightings });
 }

@@ -4,13 +4,13 @@ import type { MachineSpec, MachineState, ObservedMachine, Provider } from "../pr
 import { hasMetadata, STOP_TIMEOUT_SECONDS } from "./machines.js";
 
 /** Fly allows one create a second and app, three in a burst. */
-const BUSY_PAUSE_MS = 1_200;
+export const BUSY_PAUSE_MS = 1_200;
 /** A provider may ask for more patience than a run has; what is not done by then is planned again. */
-const MAX_PAUSE_MS = 10_000;
+export const MAX_PAUSE_MS = 10_000;
 /** Tries per region, whatever the answers. Five seconds of "too busy", or an outage that is more than a hiccup. */
-const CREATE_TRIES = 5;
+export const CREATE_TRIES = 5;
 /** A create that was cut off is asked for again under its name; twice more is enough to tell a hiccup from an outage. */
-const OPEN_TRIES = 3;
+export const OPEN_TRIES = 3;
 /** How long a process that is told to go may take before its machine is destroyed under it; most have ended by then. */
 const GOODBYE_SECONDS = 5;
 /** How often a destroyed machine is looked at before a later reconcile goes on looking. */
@@ -69,13 +69,18 @@ async function createIn(provider: Provider, spec: MachineSpec, deadline: number)
       const machine = await findCreated(provider, spec, lastError.details.machineId ?? null);
       if (machine !== null) return { kind: "created", machine };
       if (openTries >= OPEN_TRIES) break;
-    } else if (lastError.kind !== "busy") {
+    } else if (lastError.kind !== "busy" && !isUnfamiliar(lastError, spec)) {
       break;
     }
     await pause(Math.min(lastError.details.retryAfterMs ?? BUSY_PAUSE_MS, MAX_PAUSE_MS));
   }
   if (lastError === null) throw new Error("A create must be tried at least once.");
   return { kind: openTries > 0 ? "unknown" : "failed", error: lastError };
+}
+
+/** A volume that was made a moment ago may not be known everywhere yet. */
+function isUnfamiliar({ kind }: ProviderError, { volume }: MachineSpec): boolean {
+  return kind === "not_found" && volume !== undefined;
 }
 
 /**

@@ -35,9 +35,34 @@ export const poolTables = {
     bootFailures: v.optional(v.object({ count: v.number(), lastAt: v.number() })),
   }).index("by_pool", ["poolKey"]),
 
-  /** One row per pool: machines that the last cleanup took for orphans. Only `sightings.ts` writes it; read by the next cleanup. */
+  /**
+   * One row per volume that was to be made and is not known to be gone, written before the provider is asked. Only `volumes.ts`
+   * writes it; read when its worker's machine is made, seen or gone, and by every reconcile once it has to go.
+   */
+  poolVolumes: defineTable({
+    poolKey: v.string(),
+    workerId: v.string(),
+    /** Where it lives, see `homeOf`. */
+    home: v.string(),
+    /** By this it is found: no two workers' volumes have the same. */
+    name: v.string(),
+    /** Its id, as its machine has shown it last. A move to another host changes it. */
+    volumeId: v.optional(v.string()),
+    /** Every create was answered: no further volume of that name can come to be. */
+    isSettled: v.boolean(),
+    createdAt: v.number(),
+    /** When it is to be deleted, or tried again to be; absent as long as its worker is not proven gone. */
+    removeAt: v.optional(v.number()),
+    attempts: v.number(),
+    /** What keeps it from being deleted, as the last attempt found. */
+    trouble: v.optional(v.object({ kind: v.string(), message: v.string() })),
+  })
+    .index("by_worker", ["workerId"])
+    .index("by_removal", ["poolKey", "removeAt"]),
+
+  /** One row per pool: machines and volumes that the last cleanup took for orphans. Only `sightings.ts` writes it; read by the next cleanup. */
   cleanupSightings: defineTable({
     poolKey: v.string(),
-    sightings: v.array(v.object({ machineId: v.string(), firstSeenAt: v.number() })),
+    sightings: v.array(v.object({ id: v.string(), firstSeenAt: v.number() })),
   }).index("by_pool", ["poolKey"]),
 };

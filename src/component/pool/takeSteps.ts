@@ -1,5 +1,5 @@
 /** Takes the steps of a committed plan at the provider: side by side, each on its own, within the time a run has. */
-import type { ProviderConfig } from "../../shared/provider-config.js";
+import { DEFAULT_GUEST, type ProviderConfig } from "../../shared/provider-config.js";
 import { internal } from "../_generated/api.js";
 import type { ActionCtx } from "../functions.js";
 import type { Provider } from "../providers/provider.js";
@@ -11,7 +11,8 @@ import { nextCooldowns, regionsToTry, type RegionCooldown } from "./regions.js";
 import { STEPS_BUDGET_MS, type ProviderStep } from "./intents.js";
 import type { Problem } from "./run.js";
 import { resumeMachine, suspendMachine } from "./power.js";
-import { createMachine, destroyMachine } from "./steps.js";
+import { createMachine, destroyMachine, type CreateOutcome } from "./steps.js";
+import { createMachineWithVolume, type VolumeCreateOutcome, type Wish } from "./volumeSteps.js";
 
 /** Enough that one slow answer does not hold up the others, few enough for a provider not to mind. */
 const CONCURRENT_STEPS = 8;
@@ -154,7 +155,7 @@ async function takeResume(
 
 async function takeCreate(
   ctx: ActionCtx,
-  { workerId, machineName }: Extract<ProviderStep, { kind: "create" }>,
+  { workerId, machineName, volumeName }: Extract<ProviderStep, { kind: "create" }>,
   context: StepContext & { outcome: StepsOutcome; deadline: number },
   isLate: boolean,
 ): Promise<void> {
@@ -166,19 +167,20 @@ async function takeCreate(
     return;
   }
   const provider = await providers.at(homeOf(config));
-  const specFor = (region: string) =>
-    machineSpec(config, ownership, { workerId, machineName, enrollmentCredential, region });
+  const spawn = { workerId, machineName, enrollmentCredential };
   // What this run has learned about regions counts for its other machines too.
   const cooldowns = nextCooldowns(context.cooldowns, outcome.fullRegions, Date.now());
   const regions = regionsToTry(config.regions, cooldowns, Date.now());
-  const created = await createMachine(provider, regions, specFor, deadline);
+  const created = await createWith(provider, regions, { config, ownership, spawn, volumeName, deadline });
   outcome.fullRegions.push(...created.fullRegions.filter((region) => !outcome.fullRegions.includes(region)));
   if (created.kind === "created") {
-    const { machineId, region } = created.machine;
+    const { machineId, region, volumeId } = created.machine;
+    const isSettled = "isSettled" in created && created.isSettled;
     const isExpected: boolean = await ctx.runMutation(internal.pool.internal.machineCreated, {
       workerId,
       machineId,
       region,
+      ...(volumeId === undefined ? {} : { volume: { volumeId, isSettled } }),
     });
     if (isExpected) outcome.spawned += 1;
     else await destroyMachine(provider, machineId, { state: created.machine.state, isYoung: true, deadline });
@@ -188,4 +190,32 @@ async function takeCreate(
     await ctx.runMutation(internal.pool.internal.machineGone, { workerId, reason: created.error.message });
   }
   throw created.error;
+}
+
+type Creation = {
+  config: ProviderConfig;
+  ownership: Ownership;
+  spawn: { workerId: string; machineName: string; enrollmentCredential: string };
+  /** As its row says; absent when it was meant to have none. */
+  volumeName: string | undefined;
+  deadline: number;
+};
+
+/** The machine, and before it the volume that it mounts if there is to be one. */
+async function createWith(
+  provider: Provider,
+  regions: string[],
+  { config, ownership, spawn, volumeName, deadline }: Creation,
+): Promise<CreateOutcome | VolumeCreateOutcome> {
+  const { volume, ...plain } = config;
+  if (volume === undefined || volumeName === undefined) {
+    const specFor = (region: string) => machineSpec(plain, ownership, { ...spawn, region });
+    return await createMachine(provider, regions, specFor, deadline);
+  }
+  const { sizeGb } = volume;
+  const wish: Wish = {
+    volume: { name: volumeName, sizeGb, guest: config.guest ?? DEFAULT_GUEST },
+    machineFor: ({ region, volumeId }) => machineSpec(config, ownership, { ...spawn, region, volumeId }),
+  };
+  return await createMachineWithVolume(provider, regions, wish, deadline);
 }

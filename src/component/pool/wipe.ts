@@ -5,6 +5,7 @@ import { env } from "../_generated/server.js";
 import type { ActionCtx, MutationCtx } from "../functions.js";
 import { requestCapacity } from "../queue/capacity.js";
 import { MAX_LIVE_WORKERS, moveWorker, readLiveWorkerIds } from "../workers/fleet.js";
+import { wipeVolumes } from "./cleanupVolumes.js";
 import { openProvider, requireAppName, takeInventory } from "./cleanup.js";
 import { judge } from "./orphans.js";
 import { savePolicy } from "./policy.js";
@@ -18,7 +19,7 @@ const WIPE_BUDGET_MS = 5 * 60_000;
 
 /**
  * Sets the pool's limits to zero, takes every worker's leases away, and destroys every machine that carries the pool's
- * ownership metadata. What they were running goes back to its conversations and waits until `maxWorkers` is raised again.
+ * ownership metadata, with its volume. What they were running goes back to its conversations and waits until `maxWorkers` is raised again.
  *
  * @throws `invalid_argument` unless `appName` is the configured app's, and as `cleanUpProvider`
  */
@@ -55,6 +56,8 @@ export async function wipeProvider(ctx: ActionCtx, poolKey: string, appName: str
       report.errors.push(`Machine ${machineId}: ${error instanceof Error ? error.message : "unknown error"}`);
     }
   }
+  const { volumes } = report.machineIdsDeleted.length === 0 ? found : await takeInventory(provider);
+  await wipeVolumes({ ctx, provider, ownership: rule.ownership, report }, volumes, deadline);
   reportRemaining(report, await takeInventory(provider));
   return report;
 }

@@ -26,6 +26,7 @@ export const snapshotTables = {
   })
     .index("by_conversation", ["conversationId"])
     .index("by_storage", ["storageId"])
+    .index("by_worker", ["workerId"])
     // Those without an expiry, by conversation: the settled ones, which go once they are replaced.
     .index("by_expiry", ["expiresAt", "conversationId", "generation"]),
 
