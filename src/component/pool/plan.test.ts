@@ -74,6 +74,17 @@ describe("reserves", () => {
     expect(kinds({ policy: policyWith({ minWorkers: 1 }), waiting: [laneOf(1)] })).toEqual(["spawn"]);
   });
 
+  it("wake no more sleepers than are missing, and none that messages bring up anyway", () => {
+    const sleeper = (index: number) => bound(`s${index}`, index, { status: "suspended", heartbeatExpiresAt: NOW - 1 });
+    const workers = [sleeper(1), sleeper(2), sleeper(3)];
+    const machines = workers.map((worker) => machineOf(worker, { state: "suspended" }));
+    const policy = policyWith({ minWorkers: 2, maxWorkers: 9 });
+    expect(kinds({ policy, workers, machines })).toEqual(["resume", "resume"]);
+    expect(kinds({ policy, workers, machines, waiting: [laneOf(7), laneOf(8)] })).toEqual(["spawn", "spawn"]);
+    expect(kinds({ policy, workers, machines, waiting: [laneOf(1), laneOf(8)] })).toEqual(["resume", "spawn"]);
+    expect(kinds({ policy, workers, machines, waiting: [laneOf(1)] })).toEqual(["resume", "resume"]);
+  });
+
   it("are not what goes when somebody else is idle for too long", () => {
     const longAgo = { lastActiveAt: NOW - 20 * MINUTE, statusSince: NOW - 20 * MINUTE };
     const spare = workerWith({ workerId: "spare", ...longAgo });
@@ -112,6 +123,10 @@ describe("idle workers", () => {
     const waiting = [laneOf(1), laneOf(2), laneOf(3)];
     expect(kinds({ policy: policyWith({ maxWorkers: 2 }), workers, waiting })).toEqual([]);
     expect(kinds({ policy: policyWith({ maxWorkers: 1 }), workers, waiting })).toEqual(["drain"]);
+    const idle = [...workers, bound("w5", 5)];
+    expect(plan(inputWith({ policy: policyWith({ maxWorkers: 2 }), workers: idle, waiting }))).toMatchObject([
+      { kind: "drain", workerId: "w5" },
+    ]);
   });
 });
 
