@@ -2,29 +2,19 @@
 import { chmod, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Runtime, RuntimeContext } from "./runtimes/runtime.js";
+import type { RuntimeContext } from "./runtimes/runtime.js";
+import { echoWith } from "./testing/altered-echo.js";
 import { asOrdinaryUser } from "./testing/ordinary-user.js";
-import { quickEcho, testSystem, untilOver } from "./testing/test-worker.js";
+import { testSystem, untilOver } from "./testing/test-worker.js";
 
 /** The echo runtime, which does this first in the turn of the message `go`. */
-function doing(mischief: (context: RuntimeContext) => Promise<void>) {
-  return (context: RuntimeContext): Runtime => {
-    const echo = quickEcho(context);
-    return {
-      capabilities: echo.capabilities,
-      start: (input) => echo.start(input),
-      health: () => echo.health(),
-      async *runTurn(input) {
-        if (input.message === "go") await mischief(context);
-        yield* echo.runTurn({ ...input, message: input.message === "go" ? "" : input.message });
-      },
-      abort: (turnId) => echo.abort(turnId),
-      quiesce: () => echo.quiesce(),
-      stop: () => echo.stop(),
-      snapshotExcludes: () => echo.snapshotExcludes(),
-    };
-  };
-}
+const doing = (mischief: (context: RuntimeContext) => Promise<void>) =>
+  echoWith((context, echo) => ({
+    async *runTurn(input) {
+      if (input.message === "go") await mischief(context);
+      yield* echo.runTurn({ ...input, message: input.message === "go" ? "" : input.message });
+    },
+  }));
 
 describe("an agent", () => {
   it("may put a file or a link in its workspace's place: the next turn has a workspace again", async ({

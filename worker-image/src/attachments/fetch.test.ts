@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Attachment } from "../../../src/shared/payload.js";
 import { createLogger, SecretFilter } from "../logger.js";
+import { echoWith } from "../testing/altered-echo.js";
 import { FakeStorage } from "../testing/fake-storage.js";
 import { temporaryDirectory } from "../testing/temporary.js";
 import { testSystem, untilOver } from "../testing/test-worker.js";
@@ -97,14 +98,21 @@ describe.concurrent("attachments", () => {
 
   it("reach the agent through a whole turn, and stay for the next", async ({ onTestFinished }) => {
     const { backend, storage, start } = await testSystem(onTestFinished);
-    const { file, connection } = await start();
+    let told = "";
+    const listening = echoWith((_, echo) => ({
+      runTurn: (input) => {
+        told = input.message;
+        return echo.runTurn(input);
+      },
+    }));
+    const { file, connection } = await start({ createRuntime: listening });
     const photo = storedFile(storage, "pixels", { kind: "photo", fileName: "sea.png", mimeType: "image/png" });
     const expired = storedFile(storage, "x", { fileName: "old.pdf", status: "expired" });
     const message = await untilOver(backend.enqueue("c", "look", [photo, expired]));
     expect(message.status).toBe("done");
-    const path = /attachments\/\w+\/sea\.png/.exec(message.reply ?? "")?.[0] ?? "";
+    const path = /attachments\/\w+\/sea\.png/.exec(told)?.[0] ?? "";
     expect(await readFile(file("c", path), "utf8")).toBe("pixels");
-    expect(message.reply).toContain("old.pdf: not available, because it has expired");
+    expect(told).toContain("old.pdf: not available, because it has expired");
     expect(connection.callsOf("workerPrepareSnapshotUpload")).toHaveLength(1);
     await untilOver(backend.enqueue("c", "and now"));
     expect(await readFile(file("c", path), "utf8")).toBe("pixels");

@@ -3,32 +3,21 @@ import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { MAX_REPLY_FILE_BYTES, MAX_REPLY_FILES } from "../../../src/shared/worker-protocol.js";
-import type { Runtime, RuntimeContext } from "../runtimes/runtime.js";
-import { quickEcho, testSystem, untilOver } from "../testing/test-worker.js";
+import { echoWith } from "../testing/altered-echo.js";
+import { testSystem, untilOver } from "../testing/test-worker.js";
 
 /** The echo runtime, which puts files into its outbox first, once for each message. */
-function writing(files: Record<string, string>) {
-  return (context: RuntimeContext): Runtime => {
-    const echo = quickEcho(context);
-    const outbox = join(context.workspaceDirectory, "outbox");
-    return {
-      capabilities: echo.capabilities,
-      start: (input) => echo.start(input),
-      health: () => echo.health(),
-      async *runTurn(input) {
-        await mkdir(outbox, { recursive: true });
-        if (input.message === "write") {
-          for (const [name, content] of Object.entries(files)) await writeFile(join(outbox, name), content);
-        }
-        yield* echo.runTurn(input);
-      },
-      abort: (turnId) => echo.abort(turnId),
-      quiesce: () => echo.quiesce(),
-      stop: () => echo.stop(),
-      snapshotExcludes: () => echo.snapshotExcludes(),
-    };
-  };
-}
+const writing = (files: Record<string, string>) =>
+  echoWith(({ workspaceDirectory }, echo) => ({
+    async *runTurn(input) {
+      const outbox = join(workspaceDirectory, "outbox");
+      await mkdir(outbox, { recursive: true });
+      if (input.message === "write") {
+        for (const [name, content] of Object.entries(files)) await writeFile(join(outbox, name), content);
+      }
+      yield* echo.runTurn(input);
+    },
+  }));
 
 describe.concurrent("files in the outbox", () => {
   it("go with the answer, once, and stay with the agent", async ({ onTestFinished }) => {

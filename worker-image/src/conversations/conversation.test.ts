@@ -1,9 +1,8 @@
 /** A conversation and its runtime: started once, started again when it is not well, and not waited for longer than its turn. */
 import { describe, expect, it } from "vitest";
 import { createLogger, SecretFilter } from "../logger.js";
-import type { Runtime, RuntimeContext } from "../runtimes/runtime.js";
+import { echoWith } from "../testing/altered-echo.js";
 import { temporaryDirectory } from "../testing/temporary.js";
-import { quickEcho } from "../testing/test-worker.js";
 import { turnInput } from "../testing/turn-input.js";
 import { Conversation } from "./conversation.js";
 
@@ -12,25 +11,18 @@ async function setting(start: (stopped: Promise<void>) => Promise<void>) {
   const state = { isHealthy: true, standsStill: true, isBroken: false };
   let stop = () => {};
   const stopped = new Promise<void>((resolve) => (stop = resolve));
-  const create = (context: RuntimeContext): Runtime => {
-    const echo = quickEcho(context);
-    return {
-      capabilities: echo.capabilities,
-      start: async () => {
-        calls.push("start");
-        await start(stopped);
-      },
-      health: async () => (state.isBroken ? Promise.reject(new Error("It broke.")) : state),
-      runTurn: (input) => echo.runTurn(input),
-      abort: (turnId) => echo.abort(turnId),
-      quiesce: () => (state.standsStill ? echo.quiesce() : new Promise(() => {})),
-      stop: async () => {
-        calls.push("stop");
-        stop();
-      },
-      snapshotExcludes: () => echo.snapshotExcludes(),
-    };
-  };
+  const create = echoWith((_, echo) => ({
+    start: async () => {
+      calls.push("start");
+      await start(stopped);
+    },
+    health: async () => (state.isBroken ? Promise.reject(new Error("It broke.")) : state),
+    quiesce: () => (state.standsStill ? echo.quiesce() : new Promise(() => {})),
+    stop: async () => {
+      calls.push("stop");
+      stop();
+    },
+  }));
   const logger = createLogger("silent", new SecretFilter());
   return { conversation: new Conversation("c", await temporaryDirectory(), create, logger, 50), calls, state };
 }

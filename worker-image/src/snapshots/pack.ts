@@ -92,7 +92,7 @@ async function addEntry(pack: Pack, root: string, entry: TreeEntry): Promise<str
   if (entry.kind !== "file") {
     const link = entry.kind === "symlink" ? { linkname: entry.target } : {};
     const { promise: added, settle } = settledByCallback();
-    pack.entry({ ...header, ...link, type: entry.kind }, settle);
+    pack.entry({ ...header, ...link, type: entry.kind }, settle).on("error", toldToCallback);
     await added;
     return null;
   }
@@ -103,6 +103,7 @@ async function addEntry(pack: Pack, root: string, entry: TreeEntry): Promise<str
   let seen = 0;
   try {
     const sink = pack.entry({ ...header, type: "file", size: entry.sizeBytes }, settle);
+    sink.on("error", toldToCallback);
     if (bytes !== null) {
       for await (const chunk of readChunks(bytes)) {
         seen += chunk.length;
@@ -122,6 +123,9 @@ async function addEntry(pack: Pack, root: string, entry: TreeEntry): Promise<str
   await added;
   return content.digest("hex");
 }
+
+/** Without a listener of its own for the same error, the end of an archive would be the end of the process. */
+const toldToCallback = () => {};
 
 function settledByCallback(): { promise: Promise<void>; settle: (error?: Error | null) => void } {
   let settle: (error?: Error | null) => void = () => {};

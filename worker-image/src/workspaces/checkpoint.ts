@@ -65,7 +65,7 @@ export class Checkpointer {
       } catch (error) {
         const isLocked = isDenied(error);
         if ((!(error instanceof TreeChanged) && !isLocked) || attempt >= MAX_SCANS) throw error;
-        if (isLocked) await unlock(request.root);
+        if (isLocked) await unlock(request.root, { files: true });
         else await sleep(jitteredBackoffMs(RETRY, attempt), policy.signal);
       }
     }
