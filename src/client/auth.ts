@@ -26,16 +26,19 @@ export type Authenticate = (ctx: AuthCtx, operation: Operation) => Promise<Calle
 /** @throws `unauthorized` when nobody is signed in; the app's own error never reaches the client */
 async function requireCaller(authenticate: Authenticate, ctx: AuthCtx, operation: Operation): Promise<Caller> {
   // The app's code may be JavaScript: only what certainly names somebody counts, and only `true` is an administrator.
-  let caller: { userId?: unknown; isAdmin?: unknown } | null | undefined;
+  let answer: { userId?: unknown; isAdmin?: unknown } = {};
   try {
-    caller = await authenticate(ctx, operation);
+    const caller = await authenticate(ctx, operation);
+    // Read once: what was checked is what counts.
+    if (caller !== null) answer = { userId: caller.userId, isAdmin: caller.isAdmin };
   } catch {
     // A check that cannot answer has not said yes.
   }
-  if (caller == null || typeof caller.userId !== "string" || caller.userId === "") {
+  const { userId, isAdmin } = answer;
+  if (typeof userId !== "string" || userId === "") {
     throw agentFactoryError("unauthorized", "Sign in first: this call is for signed-in users.");
   }
-  return { userId: caller.userId, isAdmin: caller.isAdmin === true };
+  return { userId, isAdmin: isAdmin === true };
 }
 
 /** @throws `unauthorized`, `forbidden` */

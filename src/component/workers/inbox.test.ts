@@ -5,6 +5,7 @@ import {
   inComponent,
   passTime,
   runScheduled,
+  snapshotOfAllTables,
   startWithAgent,
   startWorker,
   sweep,
@@ -143,7 +144,10 @@ describe("a draining worker", () => {
     const worker = await startWorker(t);
     await move(t, worker, "drain_requested");
     expect(await worker.drained()).toBeNull();
+    const before = await snapshotOfAllTables(t);
+    passTime(1_000);
     expect(await worker.drained()).toBeNull();
+    expect(await snapshotOfAllTables(t)).toEqual(before);
     expect((await worker.inbox()).state).toBe("stop");
     await expectRefused(t, "worker_rejected", worker.claim);
     await expectRefused(t, "worker_rejected", worker.heartbeat);

@@ -14,7 +14,7 @@ const EXPECTED: Record<WorkerStatus, Partial<Record<WorkerEvent, WorkerStatus>>>
   active: { suspended: "suspended", drain_requested: "draining", drained: "stopping", lost: "stopping" },
   suspended: { resumed: "active", drain_requested: "stopping", drained: "stopping", lost: "stopping", gone: "stopped" },
   draining: { drained: "stopping", lost: "stopping" },
-  stopping: { drained: "stopping", gone: "stopped" },
+  stopping: { gone: "stopped" },
   stopped: {},
 };
 

@@ -16,7 +16,8 @@ export const WORKER_TRANSITIONS: Record<WorkerStatus, Partial<Record<WorkerEvent
   active: { suspended: "suspended", drain_requested: "draining", drained: "stopping", lost: "stopping" },
   suspended: { resumed: "active", drain_requested: "stopping", drained: "stopping", lost: "stopping", gone: "stopped" },
   draining: { drained: "stopping", lost: "stopping" },
-  stopping: { drained: "stopping", gone: "stopped" },
+  // That it has drained is no news: a fenced worker could put off its end, and fill the timeline, by saying so again and again.
+  stopping: { gone: "stopped" },
   stopped: {},
 };
 
