@@ -39,6 +39,8 @@ function readiness(worker: PlannedWorker): number {
  * ready sooner comes first, and who has the conversation's files before who has none.
  */
 export function assignDemand(usable: PlannedWorker[], { waiting, policy }: PlanInput): Demand {
+  // As it is most of the time, and then not worth sorting a thousand workers for.
+  if (waiting.length === 0) return { uncovered: 0, wanted: new Set(), given: new Map() };
   const workers = usable
     .filter((worker) => isAvailable(worker) || isAsleep(worker))
     // The last used ones first, so that the others are idle for long enough to go.
@@ -80,7 +82,9 @@ function groupByScope(workers: PlannedWorker[]): Map<string, PlannedWorker[]> {
   for (const worker of workers) {
     if (worker.scope === null) continue;
     const key = scopeKey(worker.scope);
-    groups.set(key, [...(groups.get(key) ?? []), worker]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [worker]);
+    else group.push(worker);
   }
   return groups;
 }

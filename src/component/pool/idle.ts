@@ -16,21 +16,23 @@ const isIdle = ({ status, load }: PlannedWorker) => status === "active" && load 
  */
 export function evictions(demand: Demand, usable: PlannedWorker[], places: Places, input: PlanInput): PlanAction[] {
   const { room, surplus, leaving } = places;
+  const { policy, spawnLimit } = input;
+  const blocked = Math.max(0, demand.uncovered - room);
+  // Places that are about to become free count, or every run would push out one more.
+  const toFree = surplus + Math.min(blocked, policy.spawnStep) - leaving;
+  const free = Math.max(0, room - demand.uncovered) + Math.max(0, -toFree);
+  const forSpares = Math.min(policy.warmWorkers - spares(usable, demand, input).length, spawnLimit) - free;
+  if (toFree <= 0 && forSpares <= 0) return [];
   const idle = usable
     .filter((worker) => isIdle(worker) || isAsleep(worker))
     .sort((left, right) => left.lastActiveAt - right.lastActiveAt);
-  const blocked = Math.max(0, demand.uncovered - room);
-  // Places that are about to become free count, or every run would push out one more.
-  const toFree = surplus + Math.min(blocked, input.policy.spawnStep) - leaving;
   const isWanted = ({ workerId }: PlannedWorker) => demand.wanted.has(workerId);
   const others = idle.filter((worker) => !isWanted(worker));
   const evicted = others.splice(0, Math.max(0, toFree));
   // Above its limit the pool shrinks even if a message is for the worker that is free: another one serves it next.
   const surplusLeft = Math.max(0, surplus - leaving - evicted.length);
   evicted.push(...idle.filter(isWanted).slice(0, surplusLeft));
-  const free = Math.max(0, room - demand.uncovered) + Math.max(0, -toFree);
-  const missing = input.policy.warmWorkers - spares(usable, demand, input).length;
-  evicted.push(...placesForSpares(others, Math.min(missing, input.spawnLimit) - free, input));
+  evicted.push(...placesForSpares(others, forSpares, input));
   return evicted.map(({ workerId }): PlanAction => {
     return { kind: "drain", workerId, reason: "It is idle and its place is needed." };
   });
@@ -55,10 +57,9 @@ function restOf({ canSuspend, machineId, isOutdated }: PlannedWorker, { policy }
   return sleeps ? { afterMs: suspendAfterMs, machineId } : { afterMs: idleTimeoutMs, machineId: null };
 }
 
-/** When a worker may be put to rest: which of the two it is depends on whether its machine is seen to run by then. */
-export function restDeadlines(worker: PlannedWorker, { now, policy }: PlanInput): number[] {
-  // Nobody says so when a turn ends: looking again as soon as one that ended at once could rest misses none by much.
-  const since = worker.load > 0 ? now : idleSince(worker);
+/** When an idle worker may be put to rest: which of the two it is depends on whether its machine is seen to run by then. */
+export function restDeadlines(worker: PlannedWorker, { policy }: PlanInput): number[] {
+  const since = idleSince(worker);
   return [since + policy.idleTimeoutMs, ...(worker.canSuspend ? [since + policy.suspendAfterMs] : [])];
 }
 

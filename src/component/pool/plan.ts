@@ -135,7 +135,9 @@ function workerDeadlines(worker: PlannedWorker, machine: SeenMachine | null, inp
       deadlines.push(isStillAppearing && machine === null ? worker.statusSince + VANISHED_MS : worker.destroyAt);
       break;
     case "active":
-      deadlines.push(...restDeadlines(worker, input));
+      // Nobody says so when a turn ends: looking as soon as one that ended just now could rest misses none by much.
+      if (worker.load > 0) deadlines.push(now + Math.max(LOOK_AGAIN_MS, policy.suspendAfterMs));
+      else deadlines.push(...restDeadlines(worker, input));
       break;
     case "suspended":
       deadlines.push(worker.powerAt, worker.statusSince + policy.retireAfterMs);
