@@ -212,3 +212,25 @@ describe("machines nobody knows", () => {
     expect(nextDeadline(inputWith())).toBeNull();
   });
 });
+
+describe("the next look", () => {
+  const next = (worker: PlannedWorker, change: Partial<PlanInput["policy"]> = {}) =>
+    (nextDeadline(inputWith({ workers: [worker], policy: policyWith(change) })) ?? 0) - NOW;
+
+  it("comes when a turn that runs could have ended and its worker rested for long enough, not every second", () => {
+    const working = bound("w", 1, { load: 1, lastActiveAt: NOW, statusSince: NOW, canSuspend: true });
+    expect(next(working)).toBe(20 * SECOND);
+    expect(next(working, { suspendAfterMs: SECOND })).toBe(10 * SECOND);
+    expect(next({ ...working, load: 0, lastActiveAt: NOW - 5 * SECOND, statusSince: 0 })).toBe(15 * SECOND);
+  });
+
+  it("comes soon while a machine boots, for nobody says when it is up and could sleep", () => {
+    expect(next(starting())).toBe(10 * SECOND);
+  });
+
+  it("comes seldom while everybody sleeps, and in time for whoever is to go", () => {
+    const asleep = bound("w", 1, { status: "suspended", heartbeatExpiresAt: NOW - 1, statusSince: NOW });
+    expect(next(asleep)).toBe(10 * MINUTE);
+    expect(next({ ...asleep, statusSince: NOW - 19 * MINUTE })).toBe(MINUTE);
+  });
+});
