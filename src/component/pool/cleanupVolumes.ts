@@ -61,7 +61,7 @@ export async function wipeVolumes(
       report.warnings.push("There was not enough time for all volumes: call again.");
       return;
     } else {
-      await removeReported(target, volume, async () => await Promise.resolve(true));
+      await removeReported(target, volume);
     }
   }
 }
@@ -69,7 +69,7 @@ export async function wipeVolumes(
 async function removeReported(
   { ctx, provider, ownership, report }: Pick<Sweep, "ctx" | "provider" | "ownership" | "report">,
   { volumeId, name }: ObservedVolume,
-  isStillDue: () => Promise<boolean>,
+  isStillDue?: () => Promise<boolean>,
 ): Promise<void> {
   try {
     const workerId = workerOfVolume(ownership, name) ?? "";
@@ -78,7 +78,7 @@ async function removeReported(
       report.warnings.push(unsaved.message);
       return;
     }
-    if (!(await isStillDue())) return;
+    if (isStillDue !== undefined && !(await isStillDue())) return;
     const removed = await removeVolume(provider, volumeId, name);
     if (removed.kind === "gone") report.volumeIdsDeleted.push(volumeId);
     else report.warnings.push(`Volume ${volumeId} is still there. ${removed.why}`);
