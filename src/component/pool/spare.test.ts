@@ -174,6 +174,20 @@ describe("a conversation whose worker is woken", () => {
   });
 });
 
+describe("a sleeper whose machine still runs", () => {
+  const running = (powerAttempts: number, powerAt = NOW) => {
+    const worker = asleep("w", { ...boundTo(1), powerAttempts, powerAt });
+    return planned([worker], { policy: policyWith(), machines: [machineOf(worker)] });
+  };
+
+  it("is asked to freeze again, and left up when it does not", () => {
+    expect(running(1, NOW + 1)).toEqual([]);
+    expect(running(1)).toMatchObject([{ kind: "suspend", machineId: "machine-w" }]);
+    expect(running(2)).toMatchObject([{ kind: "suspend" }]);
+    expect(running(3)).toMatchObject([{ kind: "keep_awake" }]);
+  });
+});
+
 describe("a sleeper whose machine is not listed", () => {
   const unlisted = (change: Partial<PlannedWorker> = {}, input: Partial<PlanInput> = {}) =>
     planned([asleep("w", change)], { machines: [], ...input });
