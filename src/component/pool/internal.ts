@@ -6,7 +6,7 @@ import { vNullableNumber, vNullableString, vWorkerStatus } from "../../shared/vi
 import { internalAction, internalMutation, internalQuery } from "../functions.js";
 import { sweepOnce } from "../queue/sweep.js";
 import { wakeSweeper } from "../queue/sweeper.js";
-import { moveWorker, readLiveWorker, recordMachine } from "../workers/fleet.js";
+import { readLiveWorker, recordMachine } from "../workers/fleet.js";
 import { giveUpSleeper, keepAwake } from "../workers/suspension.js";
 import { reconcilePool } from "./reconcile.js";
 import { observe } from "./observe.js";
