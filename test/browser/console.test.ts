@@ -13,6 +13,12 @@ import { keepPicture, pictureOfChat, pictureOfFleet } from "./pictures.js";
 /** What a browser reports when the line it uses is cut; nothing of the page's own. */
 const CUT_LINE = /ERR_CONNECTION|ERR_EMPTY_RESPONSE|WebSocket connection to/;
 
+/** The smallest picture there is: one red pixel. */
+const PICTURE = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==",
+  "base64",
+);
+
 let system: ConsoleSystem;
 let alice: Visitor;
 let bob: Visitor;
@@ -95,6 +101,30 @@ describe("the chat", () => {
     await aliceChat.field.press("Enter");
     expect(await aliceChat.ownMessages.count()).toBe(messages);
     await aliceChat.field.fill("");
+  });
+
+  it("sends files that were attached, and saves what the agent hands over", async () => {
+    const replies = await aliceChat.replies.count();
+    await aliceChat.attach({ name: "red dot.png", mimeType: "image/png", buffer: PICTURE });
+    await aliceChat.drop("setup.exe", "not today");
+    await aliceChat.drop("dropped.txt", "by hand");
+    await aliceChat.pendingFiles.filter({ hasText: "Programs are not taken." }).waitFor();
+    await alice.page.getByRole("button", { name: "Remove setup.exe" }).click();
+    await alice.page.getByRole("button", { name: "Remove dropped.txt" }).click();
+    await expect.poll(() => aliceChat.pendingFiles.count()).toBe(1);
+    await alice.page.locator('[data-testid="pending-file"][data-state="ready"]').waitFor();
+    await aliceChat.send("Send it back");
+    await expect.poll(() => aliceChat.pendingFiles.count()).toBe(0);
+    expect(await aliceChat.replyAfter(replies)).toMatch(/Here you are: 1 file[^]*red dot\.png/);
+
+    const sent = aliceChat.ownMessages.last();
+    const handedOver = aliceChat.replies.nth(replies);
+    for (const message of [sent, handedOver]) {
+      const { name, content } = await aliceChat.download(message.getByRole("link", { name: "Download red dot.png" }));
+      expect([name, content.equals(PICTURE)]).toEqual(["red dot.png", true]);
+      const preview = message.getByRole("link", { name: "Open red dot.png" }).locator("img");
+      await expect.poll(() => preview.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(1);
+    }
   });
 
   it("stops an answer while it is written, and goes on with what waits", async () => {

@@ -3,6 +3,8 @@ import type { ReactNode } from "react";
 import { Logo } from "../ui/icons";
 
 export function UserBubble({ children, isWaiting = false }: { children: string; isWaiting?: boolean }) {
+  // A message may be nothing but files.
+  if (children.trim() === "") return null;
   return (
     <div
       className={`ml-auto w-fit max-w-[85%] rounded-2xl rounded-br-md border px-4 py-2 text-[15px] whitespace-pre-wrap wrap-anywhere ${

@@ -1,9 +1,12 @@
 "use client";
 /** Where one writes: Enter sends, Shift+Enter starts a new line, and a text that is too long is never sent. */
-import { useImperativeHandle, useRef, useState, type KeyboardEvent, type Ref } from "react";
+import type { SendOptions, UseUploads } from "convex-agent-factory/react";
+import { useImperativeHandle, useRef, useState, type ClipboardEvent, type KeyboardEvent, type Ref } from "react";
 import { formatBytes } from "../../lib/format";
 import { measureMessage } from "../../lib/message-size";
 import { ArrowUpIcon, CrossIcon } from "../ui/icons";
+import { AttachButton } from "./attach-button";
+import { PendingFiles } from "./pending-files";
 
 export interface ComposerHandle {
   /** Puts a text in as if it had been typed, ready to be changed or sent. */
@@ -13,11 +16,13 @@ export interface ComposerHandle {
 export function Composer({
   ref,
   onSend,
+  uploads,
   problem,
   onDismissProblem,
 }: {
   ref: Ref<ComposerHandle>;
-  onSend: (content: string) => Promise<boolean>;
+  onSend: (content: string, options: SendOptions) => Promise<boolean>;
+  uploads: UseUploads;
   problem: string | null;
   onDismissProblem: () => void;
 }) {
@@ -31,15 +36,20 @@ export function Composer({
   }));
 
   const size = measureMessage(text);
-  const canSend = text.trim() !== "" && size.level !== "over";
+  const isUploading = uploads.files.some(({ state }) => state === "waiting" || state === "uploading");
+  const isSomething = text.trim() !== "" || uploads.files.some(({ state }) => state === "ready");
+  const canSend = isSomething && !isUploading && size.level !== "over";
 
   async function submit(): Promise<void> {
     if (!canSend) return;
     const content = text.trim();
     setText("");
-    const wasSent = await onSend(content);
-    // A refused text is given back, unless its writer has begun another.
-    if (!wasSent) setText((current) => (current === "" ? content : current));
+    const { attachments, restore } = uploads.take();
+    const wasSent = await onSend(content, attachments.length === 0 ? {} : { attachments });
+    if (wasSent) return;
+    // What was refused is given back; a text not if its writer has begun another.
+    restore();
+    setText((current) => (current === "" ? content : current));
   }
 
   function handleKey(event: KeyboardEvent): void {
@@ -49,6 +59,12 @@ export function Composer({
     if (window.matchMedia("(pointer: coarse)").matches) return;
     event.preventDefault();
     void submit();
+  }
+
+  function handlePaste(event: ClipboardEvent): void {
+    if (event.clipboardData.files.length === 0) return;
+    event.preventDefault();
+    uploads.add(event.clipboardData.files);
   }
 
   return (
@@ -70,30 +86,39 @@ export function Composer({
           </button>
         </div>
       )}
-      <div className="flex items-end gap-2 rounded-2xl border border-line-strong bg-surface p-2 pl-4 shadow-raised transition focus-within:border-ink-faint">
-        <textarea
-          ref={field}
-          value={text}
-          rows={1}
-          aria-label="Message to your agent"
-          aria-describedby="composer-hint"
-          aria-invalid={size.level === "over"}
-          placeholder="Write to your agent…"
-          className="unkerned field-sizing-content max-h-52 min-h-9 flex-1 resize-none bg-transparent py-1.5 text-[15px] leading-6 outline-none placeholder:text-ink-faint"
-          onChange={(event) => setText(event.target.value)}
-          onKeyDown={handleKey}
-        />
-        <button
-          type="submit"
-          aria-label="Send"
-          disabled={!canSend}
-          className="grid size-9 shrink-0 place-items-center rounded-xl bg-ink text-canvas transition hover:opacity-85 disabled:bg-raised disabled:text-ink-faint disabled:opacity-100"
-        >
-          <ArrowUpIcon className="size-4" />
-        </button>
+      <div className="rounded-2xl border border-line-strong bg-surface p-2 shadow-raised transition focus-within:border-ink-faint">
+        <PendingFiles uploads={uploads} />
+        <div className="flex items-end gap-2">
+          <AttachButton onChoose={uploads.add} />
+          <textarea
+            ref={field}
+            value={text}
+            rows={1}
+            aria-label="Message to your agent"
+            aria-describedby="composer-hint"
+            aria-invalid={size.level === "over"}
+            placeholder="Write to your agent…"
+            className="unkerned field-sizing-content max-h-52 min-h-9 flex-1 resize-none bg-transparent py-1.5 text-[15px] leading-6 outline-none placeholder:text-ink-faint"
+            onChange={(event) => setText(event.target.value)}
+            onKeyDown={handleKey}
+            onPaste={handlePaste}
+          />
+          <button
+            type="submit"
+            aria-label="Send"
+            disabled={!canSend}
+            className="grid size-9 shrink-0 place-items-center rounded-xl bg-ink text-canvas transition hover:opacity-85 disabled:bg-raised disabled:text-ink-faint disabled:opacity-100"
+          >
+            <ArrowUpIcon className="size-4" />
+          </button>
+        </div>
       </div>
       <p id="composer-hint" className="mt-2 flex justify-between gap-4 px-1 text-xs text-ink-faint">
-        <span className="pointer-coarse:hidden">Enter sends, Shift+Enter starts a new line</span>
+        {isUploading ? (
+          <span role="status">Uploading; the message can be sent when all files are there</span>
+        ) : (
+          <span className="pointer-coarse:hidden">Enter sends, Shift+Enter starts a new line</span>
+        )}
         {size.level !== "fine" && (
           <span role="status" className={size.level === "over" ? "font-medium text-bad" : "text-wait"}>
             {formatBytes(size.bytes)} of {formatBytes(size.maxBytes)}

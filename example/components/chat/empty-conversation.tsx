@@ -5,7 +5,7 @@ const SUGGESTIONS = [
   "Remember that the launch is on Friday",
   "Remember to water the plants every Tuesday",
   "List my notes",
-  "What do you know about the launch?",
+  "Send me my notes as a file",
 ];
 
 export function EmptyConversation({ onPick }: { onPick: (text: string) => void }) {

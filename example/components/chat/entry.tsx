@@ -4,6 +4,7 @@ import type { TimelineEntry } from "../../lib/timeline";
 import { Button } from "../ui/button";
 import { Notice } from "../ui/notice";
 import { AgentBlock, Meta, UserBubble } from "./bubbles";
+import { FileCards } from "./file-card";
 import { RichText } from "./rich-text";
 
 export function Entry({
@@ -20,6 +21,7 @@ export function Entry({
     case "user":
       return (
         <article aria-label="You" className="mb-7">
+          <FileCards files={entry.files} align="right" />
           <UserBubble>{entry.content}</UserBubble>
           <Meta align="right">{time}</Meta>
         </article>
@@ -29,6 +31,7 @@ export function Entry({
         <article aria-label="Your agent" data-testid="reply" className="mb-7">
           <AgentBlock>
             <RichText text={entry.content} />
+            <FileCards files={entry.files} align="left" />
             <Meta>{time}</Meta>
           </AgentBlock>
         </article>
@@ -58,7 +61,15 @@ function SystemNote({ entry, onSendAgain }: { entry: TimelineEntry; onSendAgain:
     <div className="mb-7">
       <Notice
         tone={unanswered === null || wasCanceled ? "quiet" : "bad"}
-        action={unanswered !== null && <Button onClick={() => onSendAgain(unanswered)}>Send again</Button>}
+        action={
+          unanswered !== null &&
+          unanswered.text.trim() !== "" && (
+            // Files are sent once: they would have to be chosen again.
+            <Button onClick={() => onSendAgain(unanswered.text)}>
+              {unanswered.hasFiles ? "Send the text again" : "Send again"}
+            </Button>
+          )
+        }
       >
         {entry.content}
       </Notice>

@@ -1,10 +1,12 @@
 /** One's own message on its way: what it waits for, or that it is being answered. */
 import { isUnconfirmed } from "convex-agent-factory/react";
+import type { ShownFile } from "../../lib/files";
 import { formatClock, formatDuration } from "../../lib/format";
 import type { QueueItem } from "../../lib/views";
 import { ClockIcon } from "../ui/icons";
 import { QuietButton } from "../ui/quiet-button";
 import { Meta, UserBubble } from "./bubbles";
+import { FileCards } from "./file-card";
 
 /** Reasons of the component for which this page has words of its own, because it can count down. */
 const NORMAL_REASONS = new Set(["behind", "retrying", "scheduled", "starting_worker"]);
@@ -23,6 +25,7 @@ export function QueuedMessage({
   const isWaiting = item.status === "queued";
   return (
     <article aria-label="You" data-testid="queued-message" data-status={item.status} className="appear mb-7">
+      <FileCards files={filesOf(item)} align="right" />
       <UserBubble isWaiting={isWaiting}>{item.payload.messageText}</UserBubble>
       <Meta align="right">
         {isWaiting ? (
@@ -36,6 +39,17 @@ export function QueuedMessage({
         )}
       </Meta>
     </article>
+  );
+}
+
+function filesOf({ payload }: QueueItem): ShownFile[] {
+  return (payload.attachments ?? []).map(
+    ({ fileName = null, mimeType = null, sizeBytes = null, downloadUrl = null }) => ({
+      fileName,
+      mimeType,
+      sizeBytes,
+      downloadUrl,
+    }),
   );
 }
 

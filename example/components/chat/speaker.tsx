@@ -1,7 +1,9 @@
 "use client";
 /** Says to screen readers what the eye sees being written, a few sentences at a time. */
 import { useEffect, useRef, useState } from "react";
+import { spokenFiles } from "../../lib/files";
 import { nextSentences } from "../../lib/spoken-text";
+import type { TimelineEntry } from "../../lib/timeline";
 import type { ConversationView } from "../../lib/views";
 
 /** Enough to be read out by the slowest voice before it is dropped; older ones have been said. */
@@ -17,7 +19,7 @@ export function Speaker({
   lastReply,
 }: {
   liveTurn: ConversationView["liveTurn"];
-  lastReply: ConversationView["contextHistory"][number] | null;
+  lastReply: Pick<TimelineEntry, "at" | "content" | "files"> | null;
 }) {
   const [utterances, setUtterances] = useState<Utterance[]>([]);
   const progress = useRef({ turn: "", spokenEnd: 0, replyAt: lastReply?.at ?? 0 });
@@ -43,6 +45,7 @@ export function Speaker({
     } else if (lastReply !== null && lastReply.at > state.replyAt) {
       // The rest of a text that was followed while it was written, or all of one that came at once.
       say(lastReply.content.slice(state.spokenEnd).trim());
+      say(spokenFiles(lastReply.files));
       state.replyAt = lastReply.at;
       state.spokenEnd = 0;
     }

@@ -33,7 +33,7 @@ export function Transcript({
     if (justSent !== undefined) scrollToEnd();
   }, [justSent, scrollToEnd]);
   const timeline = buildTimeline(view.contextHistory);
-  const lastReply = view.contextHistory.findLast((entry) => entry.role === "assistant");
+  const lastReply = timeline.findLast((entry) => entry.role === "assistant");
   return (
     <div className="relative min-h-0 flex-1">
       <div

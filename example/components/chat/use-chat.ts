@@ -1,6 +1,6 @@
 "use client";
 /** The conversation of the page, and what one may do in it; says in plain words when the deployment refused something. */
-import { useConversation } from "convex-agent-factory/react";
+import { useConversation, type SendOptions } from "convex-agent-factory/react";
 import { useState } from "react";
 import { api } from "../../convex/_generated/api";
 import { describeError } from "../../lib/describe-error";
@@ -28,7 +28,7 @@ export function useChat(target: ChatTarget) {
   }
   return {
     view,
-    send: (content: string) => attempt(() => send(content)),
+    send: (content: string, options?: SendOptions) => attempt(() => send(content, options)),
     cancel: (messageId: string) => attempt(() => cancel(messageId)),
     problem,
     dismissProblem: () => setProblem(null),

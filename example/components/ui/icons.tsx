@@ -80,6 +80,40 @@ export function ArchiveIcon({ className }: IconProps) {
   );
 }
 
+export function PaperclipIcon({ className }: IconProps) {
+  return (
+    <Icon className={className}>
+      <path d="m13.5 7.4-5.6 5.6a3.3 3.3 0 0 1-4.7-4.7l5.8-5.8a2.2 2.2 0 0 1 3.1 3.1l-5.7 5.7a1.1 1.1 0 0 1-1.6-1.6l5.1-5.1" />
+    </Icon>
+  );
+}
+
+export function FileIcon({ className }: IconProps) {
+  return (
+    <Icon className={className}>
+      <path d="M9.25 1.75H4.5A1.25 1.25 0 0 0 3.25 3v10a1.25 1.25 0 0 0 1.25 1.25h7A1.25 1.25 0 0 0 12.75 13V5.25zM9.25 1.75v3.5h3.5M5.75 8.5h4.5m-4.5 2.5h3" />
+    </Icon>
+  );
+}
+
+export function PictureIcon({ className }: IconProps) {
+  return (
+    <Icon className={className}>
+      <rect x="2" y="2.75" width="12" height="10.5" rx="1.5" />
+      <circle cx="5.75" cy="6.25" r="1" />
+      <path d="m2.5 12 3.25-3.25 2 2L10.5 8l3.25 3.25" />
+    </Icon>
+  );
+}
+
+export function DownloadIcon({ className }: IconProps) {
+  return (
+    <Icon className={className}>
+      <path d="M8 2.5v7.25M4.75 6.75 8 10l3.25-3.25M2.75 13.25h10.5" />
+    </Icon>
+  );
+}
+
 export function SunIcon({ className }: IconProps) {
   return (
     <Icon className={className}>
