@@ -48,7 +48,7 @@ describe("auth", () => {
       },
     ],
     ["is rejected", () => Promise.reject(new Error("hunter2"))],
-    ["throws what is no error", () => Promise.reject("hunter2")],
+    ["throws what is no error", async () => Promise.reject(Object.assign(new Error(), { name: "hunter2" }))],
     [
       "answers with something that cannot be read",
       () => ({
