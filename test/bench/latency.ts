@@ -13,12 +13,18 @@ const values = commandOptions({
   json: { type: "boolean", default: false },
   check: { type: "boolean", default: false },
   turns: { type: "string", default: "30" },
+  resumes: { type: "string", default: "3" },
   "cold-starts": { type: "string", default: "3" },
 });
 
 const log = (line: string) => void process.stderr.write(`${line}\n`);
 const measure = async () =>
-  await measureLatency({ turns: Number(values.turns), coldStarts: Number(values["cold-starts"]), log });
+  await measureLatency({
+    turns: Number(values.turns),
+    resumes: Number(values.resumes),
+    coldStarts: Number(values["cold-starts"]),
+    log,
+  });
 
 let rows = await measure();
 let broken = brokenLatencyLimits(rows);
