@@ -35,6 +35,8 @@ export function Composer({
     },
   }));
 
+  const focusField = () => field.current?.focus();
+
   const size = measureMessage(text);
   const isUploading = uploads.files.some(({ state }) => state === "waiting" || state === "uploading");
   const isSomething = text.trim() !== "" || uploads.files.some(({ state }) => state === "ready");
@@ -87,9 +89,14 @@ export function Composer({
         </div>
       )}
       <div className="rounded-2xl border border-line-strong bg-surface p-2 shadow-raised transition focus-within:border-ink-faint">
-        <PendingFiles uploads={uploads} />
+        <PendingFiles uploads={uploads} onRemoved={focusField} />
         <div className="flex items-end gap-2">
-          <AttachButton onChoose={uploads.add} />
+          <AttachButton
+            onChoose={(files) => {
+              uploads.add(files);
+              focusField();
+            }}
+          />
           <textarea
             ref={field}
             value={text}

@@ -6,7 +6,8 @@ import { describeFile } from "../../lib/files";
 import { CheckIcon, CrossIcon, FileIcon, PictureIcon } from "../ui/icons";
 import { QuietButton } from "../ui/quiet-button";
 
-export function PendingFiles({ uploads }: { uploads: UseUploads }) {
+/** `onRemoved`: the button that was pressed is gone, and the keyboard's focus wants another place. */
+export function PendingFiles({ uploads, onRemoved }: { uploads: UseUploads; onRemoved: () => void }) {
   if (uploads.files.length === 0) return null;
   return (
     <ul aria-label="Files to send" className="mb-2 flex max-h-44 flex-wrap gap-2 overflow-y-auto">
@@ -14,7 +15,10 @@ export function PendingFiles({ uploads }: { uploads: UseUploads }) {
         <li key={pending.id} className="appear w-60 max-w-full">
           <Pending
             pending={pending}
-            onRemove={() => uploads.remove(pending.id)}
+            onRemove={() => {
+              uploads.remove(pending.id);
+              onRemoved();
+            }}
             onRetry={() => uploads.retry(pending.id)}
           />
         </li>
