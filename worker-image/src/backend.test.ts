@@ -56,6 +56,29 @@ describe.concurrent("ConvexConnection", () => {
     expect(seen).toHaveLength(count);
   });
 
+  it("waits for nothing any more once it is told so, but for the answer to what was sent", async ({
+    onTestFinished,
+  }) => {
+    const { connection, server } = await connected(onTestFinished);
+    await connection.query("workerControlState", credentials, options);
+    const abort = new AbortController();
+    const stoppable = { ...options, signal: abort.signal };
+    const sent = connection.mutate("workerHeartbeat", credentials, stoppable);
+    abort.abort();
+    expect(await sent).toBe(true);
+    const asked = connection.query("workerControlState", credentials, stoppable);
+    await expect(asked).rejects.toThrow(BackendUnavailable);
+
+    await server.stop();
+    await until(() => !connection.isConnected);
+    const ending = new AbortController();
+    const before = monotonicMs();
+    const unsent = connection.mutate("workerHeartbeat", credentials, { ...options, signal: ending.signal });
+    setTimeout(() => ending.abort(), 20);
+    await expect(unsent).rejects.toThrow(BackendUnavailable);
+    expect(monotonicMs() - before).toBeLessThan(10_000);
+  });
+
   it("passes typed errors on as they are, and others without the arguments", async ({ onTestFinished }) => {
     const { connection } = await connected(onTestFinished);
     const wrong = { workerId: "w", workerToken: "wrong" };

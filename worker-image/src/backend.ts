@@ -55,10 +55,10 @@ export class ConvexConnection implements BackendConnection {
   async mutate<Name extends WorkerMutationName>(
     name: Name,
     args: WorkerArgs<Name>,
-    { timeoutMs, onLateResult }: CallOptions<WorkerResult<Name>>,
+    { timeoutMs, signal, onLateResult }: CallOptions<WorkerResult<Name>>,
   ): Promise<WorkerResult<Name>> {
     // Not sent at all while there is no connection: the client would keep it and send it whenever there is one again.
-    const leftMs = await this.untilConnected(timeoutMs);
+    const leftMs = await this.untilConnected(timeoutMs, signal);
     const reference = workerFunction(this.functionsModule, name);
     const answer: Promise<WorkerResult<Name>> = this.client.mutation(reference, args);
     return await this.answered(name, answer, leftMs, onLateResult);
@@ -67,16 +67,16 @@ export class ConvexConnection implements BackendConnection {
   async query<Name extends WorkerQueryName>(
     name: Name,
     args: WorkerArgs<Name>,
-    { timeoutMs }: Pick<CallOptions<WorkerResult<Name>>, "timeoutMs">,
+    { timeoutMs, signal }: Pick<CallOptions<WorkerResult<Name>>, "timeoutMs" | "signal">,
   ): Promise<WorkerResult<Name>> {
-    const leftMs = await this.untilConnected(timeoutMs);
+    const leftMs = await this.untilConnected(timeoutMs, signal);
     const reference = workerFunction(this.functionsModule, name);
     let unsubscribe = quiet;
     const answer = new Promise<WorkerResult<Name>>((resolve, reject) => {
       unsubscribe = this.client.onUpdate(reference, args, resolve, reject);
     });
     try {
-      return await this.answered(name, answer, leftMs);
+      return await unlessAborted(this.answered(name, answer, leftMs), signal);
     } finally {
       unsubscribe();
     }
@@ -119,7 +119,7 @@ export class ConvexConnection implements BackendConnection {
   }
 
   /** Waits for a connection and returns what is left of `timeoutMs`. */
-  private async untilConnected(timeoutMs: number): Promise<number> {
+  private async untilConnected(timeoutMs: number, signal?: AbortSignal): Promise<number> {
     if (this.closed) throw new BackendUnavailable("The connection to the backend has been closed.");
     if (this.connected) return timeoutMs;
     const startedAt = monotonicMs();
@@ -130,7 +130,8 @@ export class ConvexConnection implements BackendConnection {
       });
     });
     try {
-      await withTimeout(connected, timeoutMs, () => new BackendUnavailable("The backend cannot be reached."));
+      const late = () => new BackendUnavailable("The backend cannot be reached.");
+      await withTimeout(unlessAborted(connected, signal), timeoutMs, late);
     } finally {
       stop();
     }
@@ -169,6 +170,22 @@ export class ConvexConnection implements BackendConnection {
     } finally {
       clearTimeout(suspicion);
     }
+  }
+}
+
+/** What `promise` comes to, if that is before `signal` is aborted. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await promise;
+  let onAbort = quiet;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(new BackendUnavailable("The answer is not waited for any more."));
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
 }
 

@@ -15,6 +15,8 @@ export type WorkerQueryName = Exclude<WorkerFunctionName, WorkerMutationName>;
 export type CallOptions<Result> = {
   /** How long to wait for the answer, connecting included. */
   timeoutMs: number;
+  /** Ends the wait for a connection or for a query's answer at once; a mutation that was sent is still waited for. */
+  signal?: AbortSignal;
   /**
    * Told of an answer that came after the caller had given up. A mutation that was sent is never taken back: it is sent
    * again after a reconnect, and what it did then has to be dealt with.
@@ -40,7 +42,7 @@ export interface BackendConnection {
   query<Name extends WorkerQueryName>(
     name: Name,
     args: WorkerArgs<Name>,
-    options: Pick<CallOptions<WorkerResult<Name>>, "timeoutMs">,
+    options: Pick<CallOptions<WorkerResult<Name>>, "timeoutMs" | "signal">,
   ): Promise<WorkerResult<Name>>;
   /** Follows the inbox until the returned function is called; reconnects by itself. */
   watchInbox(

@@ -18,7 +18,7 @@ export interface TokenSource {
 }
 
 export type CallPolicy = {
-  /** Ends the repeating; a call that was sent is still waited for. */
+  /** Ends the repeating, and waiting for anything but the answer to a mutation that was sent. */
   signal?: AbortSignal;
   /** When to stop repeating calls that got no answer, on the monotonic clock. Never, when left out. */
   giveUpAtMs?: number;
@@ -67,10 +67,11 @@ export class WorkerSession {
     args: (credentials: Credentials) => WorkerArgs<Name>,
     policy: CallPolicy & { onLateResult?: (result: WorkerResult<Name>) => void } = {},
   ): Promise<WorkerResult<Name>> {
-    const { timeoutMs = CALL_TIMEOUT_MS, onLateResult } = policy;
+    const { timeoutMs = CALL_TIMEOUT_MS, signal, onLateResult } = policy;
     return await this.persistently(name, policy, async (credentials) =>
       this.connection.mutate(name, args(credentials), {
         timeoutMs,
+        ...(signal !== undefined && { signal }),
         ...(onLateResult !== undefined && { onLateResult }),
       }),
     );
@@ -82,9 +83,9 @@ export class WorkerSession {
     args: (credentials: Credentials) => WorkerArgs<Name>,
     policy: CallPolicy = {},
   ): Promise<WorkerResult<Name>> {
-    const { timeoutMs = CALL_TIMEOUT_MS } = policy;
+    const { timeoutMs = CALL_TIMEOUT_MS, signal } = policy;
     return await this.persistently(name, policy, async (credentials) =>
-      this.connection.query(name, args(credentials), { timeoutMs }),
+      this.connection.query(name, args(credentials), { timeoutMs, ...(signal !== undefined && { signal }) }),
     );
   }
 
