@@ -174,6 +174,33 @@ describe("a conversation whose worker is woken", () => {
   });
 });
 
+describe("an idle worker", () => {
+  const idle = spare("w", { ...boundTo(1), statusSince: NOW - 2 * MINUTE, lastActiveAt: NOW - 2 * MINUTE });
+
+  it("is drained where its time to sleep is longer than its time to go", () => {
+    const goes = { ...policyWith(), suspendAfterMs: 2 * MINUTE, idleTimeoutMs: MINUTE };
+    expect(kinds(planned([idle], { policy: goes }))).toEqual(["drain"]);
+    expect(kinds(planned([idle], { policy: { ...goes, idleTimeoutMs: 2 * MINUTE } }))).toEqual(["suspend"]);
+  });
+
+  it("of a former image is not put to sleep, but replaced when it is its turn", () => {
+    const old = { ...idle, isOutdated: true };
+    const first = { ...old, workerId: "first", status: "draining" as const, statusSince: NOW, machineName: "first" };
+    expect(planned([first, old], { policy: policyWith() })).toEqual([]);
+    expect(planned([old], { policy: policyWith() })).toMatchObject([{ kind: "drain", reason: OUTDATED }]);
+  });
+});
+
+describe("a sleeper whose machine has ended", () => {
+  it.each(["halted", "leaving", "gone"] as const)("is given up when it is %s, and not when nobody knows", (state) => {
+    const worker = asleep("w", boundTo(1));
+    const listed = (seen: typeof state | "unknown") =>
+      planned([worker], { policy: policyWith(), machines: [machineOf(worker, { state: seen })] });
+    expect(listed(state)).toMatchObject([{ kind: "fence", machineId: "machine-w", state }]);
+    expect(listed("unknown")).toEqual([]);
+  });
+});
+
 describe("a sleeper whose machine still runs", () => {
   const running = (powerAttempts: number, powerAt = NOW) => {
     const worker = asleep("w", { ...boundTo(1), powerAttempts, powerAt });
