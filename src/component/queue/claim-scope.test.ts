@@ -77,6 +77,18 @@ describe("a worker that has served somebody", () => {
     }
   });
 
+  it("is given nothing of another pool, not even by name, and sees nothing of it", async () => {
+    const t = await startWithAgent();
+    const worker = await startWorker(t, { policy: { isolation: "shared", conversationsPerWorker: 4 } });
+    await inComponent(t, async (ctx) => {
+      const [row] = await ctx.db.query("workers").take(1);
+      if (row !== undefined) await ctx.db.patch("workers", row._id, { poolKey: "other" });
+    });
+    await enqueue(t, "c");
+    expect([await worker.claim(), await worker.claim("c")]).toEqual([null, null]);
+    expect((await worker.inbox()).work).toBeNull();
+  });
+
   it("keeps to its first claim when the policy changes", async () => {
     const t = await startWithAgent();
     const worker = await startWorker(t, { policy: { isolation: "conversation" } });

@@ -113,6 +113,24 @@ describe("an upload", () => {
     expect(await worker.finalizeUpload({ snapshotId, ...(await storeFile(t, "workspace")) })).toBe(true);
   });
 
+  it("is made under its own generation: one from the future would be newer than all that follow", async () => {
+    const t = await startWithAgent();
+    const { worker, claimed } = await running(t);
+    const { conversationId, generation } = claimed;
+    const forged = [generation + 1, generation - 1, 0, -1, 1e308, NaN, Infinity];
+    const refuse = async (reason: "checkpoint" | "drain") => {
+      for (const other of forged) {
+        await expectRefused(t, "lease_lost", async () =>
+          worker.prepareUpload({ conversationId, generation: other, reason }),
+        );
+      }
+    };
+    await refuse("checkpoint");
+    await worker.complete(claimed);
+    await refuse("drain");
+    expect(await worker.prepareUpload({ conversationId, generation, reason: "drain" })).toHaveProperty("uploadUrl");
+  });
+
   it("is its own worker's only", async () => {
     const t = await startWithAgent();
     const { worker, claimed } = await running(t);
