@@ -2,6 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import type { TranscriptEntry } from "../../src/shared/payload.js";
 import { createLogger, SecretFilter } from "../../worker-image/src/logger.js";
 import { CHAT_VARIABLES } from "../../worker-image/src/runtimes/chat/settings.js";
 import { OPENCLAW_VARIABLES } from "../../worker-image/src/runtimes/openclaw/settings.js";
@@ -38,7 +39,11 @@ export type DirectRuntime = {
   log: string[];
   start(): Promise<void>;
   /** Runs one turn and returns its events. */
-  turn(message: string, onEvent?: (event: RuntimeEvent) => void): Promise<RuntimeEvent[]>;
+  turn(
+    message: string,
+    onEvent?: (event: RuntimeEvent) => void,
+    history?: readonly TranscriptEntry[],
+  ): Promise<RuntimeEvent[]>;
 };
 
 /** @param settings more of the worker's environment */
@@ -65,9 +70,10 @@ export async function directRuntime(settings: Record<string, string> = {}): Prom
     stub,
     log,
     start: () => runtime.start(turnInput({ message: "", environment })),
-    turn: async (message, onEvent = () => {}) => {
+    turn: async (message, onEvent = () => {}, history = []) => {
       const events: RuntimeEvent[] = [];
-      for await (const event of runtime.runTurn(turnInput({ turnId: `turn-${++turns}`, message, environment }))) {
+      const input = turnInput({ turnId: `turn-${++turns}`, message, history, environment });
+      for await (const event of runtime.runTurn(input)) {
         events.push(event);
         onEvent(event);
       }

@@ -29,7 +29,12 @@ describe("a gateway", () => {
     await writeSkill(context.workspaceDirectory, "skills", "lighthouse");
     await start();
 
-    const written = await turn("remember that the cat is called Minou");
+    // Another runtime has had the conversation before: what was said then is told with the first message, and never again.
+    const earlier = [
+      { role: "user" as const, content: "remember that the dog is called Rex", at: 1 },
+      { role: "assistant" as const, content: "I shall remember.", at: 2 },
+    ];
+    const written = await turn("remember that the cat is called Minou", () => {}, earlier);
     expect(textOf(written)).toBe("I have written down Minou.");
     expect(await readFile(join(context.workspaceDirectory, "notes.md"), "utf8")).toBe("the cat: Minou\n");
     expect(written.filter(({ type }) => type === "tool")).toMatchObject([
@@ -59,7 +64,14 @@ describe("a gateway", () => {
     const refused = await turn("refuse 401");
     expect(refused.at(-1)).toMatchObject({ type: "error", failure: { kind: "unauthorized" } });
     expect((await turn("refuse 402")).at(-1)).toMatchObject({ type: "error", failure: { kind: "budget_exceeded" } });
-    expect((await turn("What is the cat called?")).at(-1)).toEqual({ type: "done" });
+    expect(textOf(await turn("What is the cat called?", () => {}, earlier))).toContain(
+      "called Rex or Minou, as you said",
+    );
+
+    // A model that repeats itself is stopped, and the message is not tried again.
+    const circling = stub.requests.length;
+    expect((await turn("go in circles")).at(-1)).toMatchObject({ type: "error", failure: { kind: "budget_exceeded" } });
+    expect(stub.requests.length - circling).toBeLessThan(40);
 
     const config = await readFile(join(context.temporaryDirectory, "openclaw.json"), "utf8");
     expect(config).not.toContain(MODEL_KEY);

@@ -17,6 +17,8 @@ export function userTexts({ messages }: ModelRequest): string[] {
     .map(({ content }) => content);
 }
 
+const END_OF_EARLIER_TURNS = "Answer the following message.]";
+
 const words = (text: string) => text.split(/(?<=\s)/);
 
 /**
@@ -25,12 +27,15 @@ const words = (text: string) => text.split(/(?<=\s)/);
  * - `speak long`: 100 words in 6 s.
  * - `run COMMAND`: runs it in the shell and repeats what it printed.
  * - `read attached file`: reads the file that the message names at its end, and repeats it.
+ * - `go in circles`: calls the same tool again and again.
  * - `refuse STATUS`: as a provider refuses.
  */
 export const modelScript: ModelScript = (request) => {
   const said = userTexts(request);
-  const last = said.at(-1) ?? "";
-  const results = resultsSince(request, last);
+  const whole = said.at(-1) ?? "";
+  const results = resultsSince(request, whole);
+  // In front of it may stand what was said before OpenClaw came.
+  const last = whole.slice(whole.lastIndexOf(END_OF_EARLIER_TURNS) + 1);
   const usage = { prompt_tokens: 1_000, completion_tokens: 100 };
   const answer = (text: string): ModelReply => ({ text: words(text), usage });
   const tool = (name: string, given: object): ModelReply => ({ toolCalls: [{ name, arguments: given }], usage });
@@ -48,6 +53,7 @@ export const modelScript: ModelScript = (request) => {
   if (command !== null) {
     return results.length > 0 ? answer(`It printed: ${results.at(-1)}`) : tool("exec", { command: command[1] });
   }
+  if (last.includes("go in circles")) return tool("exec", { command: "echo again" });
   if (last.includes("read attached file")) {
     if (results.length > 0) return answer(`It says: ${results.at(-1)}`);
     return tool("read", { path: /attachments\/\S+/.exec(last)?.[0] ?? "none" });
@@ -57,7 +63,9 @@ export const modelScript: ModelScript = (request) => {
     return { text, pauseMs: LONG_PAUSE_MS, usage };
   }
   if (/What is .+ called\?/.test(last)) {
-    const names = said.flatMap((text) => /remember that .+ is called (\w+)/.exec(text)?.[1] ?? []);
+    const names = said.flatMap((text) =>
+      Array.from(text.matchAll(/remember that .+? is called (\w+)/g), ([, name]) => name),
+    );
     return answer(names.length === 0 ? "I do not know that." : `It is called ${names.join(" or ")}, as you said.`);
   }
   return answer(`You have said ${said.length} things to me.`);

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
+import { parseJson } from "./files.js";
 import { startHealthServer } from "./lifecycle/health-server.js";
 import { buildWorker } from "./testing/worker-process.js";
 import { temporaryDirectory } from "./testing/temporary.js";
@@ -72,10 +73,38 @@ describe("the Dockerfile", () => {
     expect(lateRoot).toEqual([]);
     for (const { text } of final.filter(({ name }) => name === "COPY")) expect(text).toContain("--chown=root:root");
     for (const { name, text } of instructions) {
-      if (name === "ENV" || name === "ARG") expect(text).not.toMatch(/token|secret|password|key/i);
+      if (["ENV", "ARG", "RUN"].includes(name)) expect(text).not.toMatch(/token|secret|password|key/i);
+      if (name === "COPY") expect(text).not.toMatch(/\.(?:env|npmrc|pem)\b|\s\.\s/);
     }
     for (const { text } of [...all("ENTRYPOINT"), ...all("STOPSIGNAL")]) expect(text).toMatch(/^\[|^SIGTERM$/);
     for (const { text } of all("RUN")) if (text.includes("npm ci")) expect(text).toContain("--ignore-scripts");
+  });
+
+  it("is built in stages, of which only results reach the image: no sources, no package manager's doing", () => {
+    expect(all("FROM").map(({ text, stage }) => [stage, text.split(" ")[0]])).toEqual([
+      ["build", "${NODE_IMAGE}"],
+      ["openclaw-install", "${NODE_IMAGE}"],
+      ["worker", "${NODE_IMAGE}"],
+      ["openclaw", "worker"],
+      // Without a target, the last stage is what is built.
+      [expect.stringMatching(/^stage/), "worker"],
+    ]);
+    const shipped = instructions.filter(({ stage }) => !["", "build", "openclaw-install"].includes(stage));
+    for (const { name, text } of shipped) {
+      if (name === "COPY") expect(text).toMatch(/--from=(build|openclaw-install) .*--chown=root:root/);
+      if (name === "RUN") expect(text).not.toMatch(/npm|apt|curl|wget|chmod|sh -c/);
+    }
+  });
+
+  it("leaves two folders for the worker to write to, so that its root may be read-only", () => {
+    const [run = { text: "" }, ...others] = all("RUN").filter(({ stage }) => stage === "worker");
+    expect(others).toEqual([]);
+    const folders = run.text.split("&&").map((command) => command.trim());
+    const owned = folders
+      .filter((command) => command.includes("--owner=node"))
+      .map((command) => command.split(" ").at(-1));
+    expect(owned).toEqual(["/data", "/run/agent-factory"]);
+    expect(all("WORKDIR").at(-1)?.text).toBe("/data");
   });
 
   it("starts a file that the build makes", async () => {
@@ -108,5 +137,30 @@ describe("the Dockerfile", () => {
     expect(await check()).toBe(0);
     await server.close();
     expect(await check()).toBe(1);
+  });
+});
+
+describe("fly.toml", () => {
+  /** `section.key = value`, the value as it stands there; no more of the format is used. */
+  const read = async () => {
+    let section = "";
+    const values = new Map<string, unknown>();
+    for (const line of (await readFile(join(ROOT, "worker-image/fly.toml"), "utf8")).split("\n")) {
+      section = /^\[\[?(\w+)\]\]?$/.exec(line.trim())?.[1] ?? section;
+      const [, key = "", value = ""] = /^\s*(\w+) = (.+)$/.exec(line) ?? [];
+      if (key !== "" && !line.startsWith("#")) values.set(section === "" ? key : `${section}.${key}`, parseJson(value));
+    }
+    return Object.fromEntries(values);
+  };
+
+  it("builds this Dockerfile, ends machines as the worker wants to be ended, and opens no port", async () => {
+    expect(await read()).toEqual({
+      "build.dockerfile": "Dockerfile",
+      kill_signal: all("STOPSIGNAL")[0]?.text,
+      kill_timeout: "30s",
+      "restart.policy": "never",
+      "vm.size": "shared-cpu-1x",
+      "vm.memory": "512mb",
+    });
   });
 });

@@ -24,6 +24,12 @@ export const CRASHED: RuntimeFailure = {
   message: "OpenClaw ended in the middle of the turn; it is started anew for the next try.",
 };
 
+/** As the chat runtime's limit of steps: the same message would most likely do it again, and costs every time. */
+export const LOOPED: RuntimeFailure = {
+  kind: "budget_exceeded",
+  message: "The agent repeated the same tool call without getting anywhere, and OpenClaw stopped it.",
+};
+
 /**
  * @param reason OpenClaw's own word for it
  * @param refused what the model's provider last answered, if that was no answer: it knows best

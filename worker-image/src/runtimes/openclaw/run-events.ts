@@ -3,6 +3,9 @@ import type { ToolCall, Usage } from "../../../../src/shared/payload.js";
 import type { RuntimeEvent } from "../runtime.js";
 import { vAssistantData, vLifecycleData, vRunEvent, vToolData, type AgentAnswer } from "./protocol.js";
 
+/** What OpenClaw says in place of the model when it ends a run that goes in circles; its answer has no other mark of it. */
+const LOOP_NOTICE = "OpenClaw stopped this run because tool-loop recovery";
+
 /** Between two messages of one answer, e.g. before and after a tool. */
 const PARAGRAPH = "\n\n";
 
@@ -36,6 +39,11 @@ export class RunEvents {
       default:
         return [];
     }
+  }
+
+  /** The run was ended because it went in circles. */
+  get wentInCircles(): boolean {
+    return this.said.slice(this.message?.begin ?? 0).startsWith(LOOP_NOTICE);
   }
 
   /** What is still to be said at the end of a run that went well. */

@@ -185,6 +185,23 @@ describe("a run", () => {
     });
   });
 
+  it("that goes in circles is not worth another try", async () => {
+    const notice = "OpenClaw stopped this run because tool-loop recovery encountered another critical loop.";
+    const ending = (itemId: string) => (call: Call, peer: Peer) => {
+      peer.event("agent", says("I shall look."));
+      peer.event("agent", { runId: TURN, stream: "assistant", data: { text: notice, itemId } });
+      peer.answer(call, { runId: TURN, status: "error" });
+    };
+    const { over } = await setting(ending("b"));
+    expect((await over).at(-1)).toMatchObject({ type: "error", failure: { kind: "budget_exceeded" } });
+    // Only as a message of its own: an agent may talk about it.
+    const { over: other } = await setting((call, peer) => {
+      peer.event("agent", says(`I have read: ${notice}`));
+      peer.answer(call, { runId: TURN, status: "error" });
+    });
+    expect((await other).at(-1)).toMatchObject({ type: "error", failure: { kind: "unknown" } });
+  });
+
   it("that OpenClaw itself has stopped took too long", async () => {
     const { over } = await setting((call, peer) => peer.answer(call, { runId: TURN, status: "timeout" }));
     expect((await over).at(-1)).toMatchObject({ type: "error", failure: { kind: "timeout" } });

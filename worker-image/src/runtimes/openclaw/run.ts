@@ -7,7 +7,7 @@ import { redacted } from "../redaction.js";
 import type { RuntimeEvent, RuntimeFailure, TurnInput } from "../runtime.js";
 import { CallRefused, ConnectionLost, type GatewayConnection } from "./connection.js";
 import { EventQueue } from "./event-queue.js";
-import { ABORTED, runFailure } from "./failure.js";
+import { ABORTED, LOOPED, runFailure } from "./failure.js";
 import { SESSION_KEY } from "./gateway-config.js";
 import type { ModelGate } from "./model-gate.js";
 import type { Picture } from "./pictures.js";
@@ -201,6 +201,7 @@ export class Run {
     if (answer?.status === "timeout") {
       return this.fail({ kind: "timeout", message: "OpenClaw stopped the turn because it took too long." });
     }
+    if (this.events.wentInCircles) return this.fail(LOOPED);
     this.fail(runFailure(failoverReason, this.gateway.gate.refused));
   }
 
