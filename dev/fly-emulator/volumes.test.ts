@@ -15,8 +15,12 @@ const HOSTS: HostOptions[] = [
 let emulator: FlyEmulator;
 let client: TestClient;
 
+/** How far the emulator's clock is ahead. */
+let aheadMs = 0;
+
 beforeAll(async () => {
-  ({ emulator, client } = await startQuick({ hosts: HOSTS, pendingDestroyMs: 1_500 }));
+  const now = () => Date.now() + aheadMs;
+  ({ emulator, client } = await startQuick({ hosts: HOSTS, pendingDestroyMs: 1_500, now }));
 });
 
 afterAll(() => emulator.close());
@@ -106,6 +110,62 @@ describe("a volume", () => {
     expect((await client.call("DELETE", `/volumes/${id}`)).json.state).toBe("pending_destroy");
     await until("it is gone", async () => (await client.call("GET", `/volumes/${id}`)).status === 404);
     await until("its directory is gone", () => !existsSync(directory));
+  });
+});
+
+describe("a volume that is not as it looks", () => {
+  const listed = async (): Promise<unknown[]> => {
+    const { body } = await client.call("GET", "/volumes");
+    return Array.isArray(body) ? body : [];
+  };
+  const showing = (id: string, more: JsonObject = {}): unknown => expect.objectContaining({ id, ...more });
+
+  it("exists although the answer to its create was lost, and a second one of its name is another volume", async () => {
+    for (const answer of [500, 408, "drop"] as const) {
+      const name = `lost_${answer}`;
+      emulator.faults.add({ match: { action: "volume_create" }, kind: "fail_after_commit", answer });
+      const created = client.call("POST", "/volumes", { name, region: "iad", size_gb: 1 });
+      if (answer === "drop") await expect(created).rejects.toThrow();
+      else expect((await created).status).toBe(answer);
+      const second = idOf(await client.call("POST", "/volumes", { name, region: "iad", size_gb: 1 }));
+      const both = emulator.volumes().filter((row) => row.name === name);
+      expect(both).toHaveLength(2);
+      for (const { id } of both) await client.call("DELETE", `/volumes/${String(id)}`);
+      expect(both.map(({ id }) => id)).toContain(second);
+    }
+  });
+
+  it("is missing from a stale list and look while it is new, and in one still there when it is deleted", async () => {
+    const old = await volume({ name: "old" });
+    aheadMs += 120_000;
+    await client.call("DELETE", `/volumes/${old}`);
+    const fresh = await volume({ name: "fresh" });
+    emulator.faults.add({ match: { action: "volume_list" }, kind: "stale", ageMs: 60_000 });
+    const stale = await listed();
+    expect(stale).toContainEqual(showing(old, { state: "created" }));
+    expect(stale).not.toContainEqual(showing(fresh));
+    expect(await listed()).toContainEqual(showing(old, { state: "pending_destroy" }));
+    emulator.faults.add({ match: { action: "volume_get" }, kind: "stale", ageMs: 60_000, times: 2 });
+    expect((await client.call("GET", `/volumes/${fresh}`)).status).toBe(404);
+    expect((await client.call("GET", `/volumes/${old}`)).json.state).toBe("created");
+    await client.call("DELETE", `/volumes/${fresh}`);
+  });
+
+  it("looks attached in a stale look after its machine is gone, and is of a state nobody has heard of", async () => {
+    const id = await volume({ name: "held" });
+    const machine = idOf(await client.create(SLEEPER, mounting(id), { skip_launch: true }));
+    aheadMs += 120_000;
+    await remove(machine);
+    emulator.faults.add({ match: { volumeId: id }, kind: "stale", ageMs: 60_000, times: 2 });
+    expect((await client.call("GET", `/volumes/${id}`)).json.attached_machine_id).toBe(machine);
+    expect(await listed()).toContainEqual(showing(id, { attached_machine_id: machine }));
+    expect((await client.call("GET", `/volumes/${id}`)).json.attached_machine_id).toBeNull();
+    emulator.faults.add({ match: { volumeId: id }, kind: "unknown_state", state: "hydrating", times: 2 });
+    expect(await listed()).toContainEqual(showing(id, { state: "hydrating" }));
+    expect((await client.call("GET", `/volumes/${id}`)).json.state).toBe("hydrating");
+    emulator.faults.add({ match: { action: "volume_delete" }, kind: "fail_before_commit", answer: 503 });
+    expect((await client.call("DELETE", `/volumes/${id}`)).status).toBe(503);
+    expect((await client.call("DELETE", `/volumes/${id}`)).json.state).toBe("pending_destroy");
   });
 });
 

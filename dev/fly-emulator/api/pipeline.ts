@@ -177,7 +177,7 @@ function interruption(fault: FaultRule, { route, parameters, app }: RoutedReques
         : unauthenticated();
     case "not_found":
     case "not_found_when_fresh":
-      return notFound("machine");
+      return notFound(route.scope === "volume" ? "volume" : "machine");
     case "capacity":
       return CAPACITY_ERRORS[fault.error](parameters.volume_id ?? app);
     case "respond":

@@ -5,6 +5,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../model/json.js"
 import { freeVolumeGb, placeVolume } from "../model/placement.js";
 import { volumeView, type VolumeRecord } from "../model/volume.js";
 import { ok, VOLUME, VOLUMES, type ApiRequest, type ApiResponse, type Route, type Services } from "./route.js";
+import { getVolumeView, listVolumeViews } from "./views.js";
 
 /** Fly's default size in GB. */
 const DEFAULT_SIZE_GB = 3;
@@ -29,14 +30,14 @@ export function volumeRoutes(services: Services): Route[] {
       template: VOLUMES,
       action: "volume_list",
       scope: "app",
-      handle: (request) => ok(world.volumesOf(request.app).map(volumeView)),
+      handle: (request) => ok(listVolumeViews(world, request.app, request.faults)),
     },
     {
       method: "GET",
       template: VOLUME,
       action: "volume_get",
       scope: "volume",
-      handle: (request) => ok(volumeView(volumeOf(request))),
+      handle: (request) => ok(getVolumeView(world, request.app, request.parameters.volume_id ?? "", request.faults)),
     },
     {
       method: "PUT",

@@ -137,11 +137,14 @@ async function useRefusals(call: Call): Promise<void> {
 async function useProductClient(emulator: FlyEmulator): Promise<void> {
   const provider = flyProvider({ baseUrl: emulator.url, appName: APP, token: emulator.token });
   const metadata = { pool: "check" };
+  const guest = { cpuKind: "shared", cpus: 1, memoryMb: 256 } as const;
+  const { volumeId, region } = await provider.createVolume({ name: "product", region: "iad", sizeGb: 1, guest });
   const machine = await provider.createMachine({
     name: "product",
     image: SCENARIO_IMAGE,
-    region: "iad",
-    guest: { cpuKind: "shared", cpus: 1, memoryMb: 256 },
+    region,
+    guest,
+    volume: { volumeId, path: "/data" },
     environment: { A: "1" },
     files: { "/run/credential": "not a secret" },
     metadata,
@@ -159,8 +162,14 @@ async function useProductClient(emulator: FlyEmulator): Promise<void> {
   await provider.stopMachine(machine.machineId, { timeoutSeconds: 10 });
   if (!(await provider.waitUntilStopped(machine.machineId, 20))) throw new Error("The machine did not stop.");
   await provider.destroyMachine(machine.machineId);
-  const [volume] = await provider.listVolumes();
-  if (volume !== undefined) await provider.deleteVolume(volume.volumeId);
+  for (let attempt = 0; (await provider.getVolume(volumeId))?.attachedMachineId !== null; attempt++) {
+    if (attempt === 200) throw new Error("The volume of a machine that is gone was still attached after 200 looks.");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  if (!(await provider.listVolumes()).some((volume) => volume.volumeId === volumeId)) {
+    throw new Error("The product's client does not list its volume.");
+  }
+  await provider.deleteVolume(volumeId);
 }
 
 async function until(provider: Provider, machineId: string, state: MachineState): Promise<void> {

@@ -38,7 +38,7 @@ export interface FaultMatch {
   readonly action?: FlyAction | readonly FlyAction[];
   readonly app?: string;
   readonly machineId?: string;
-  /** The requested name, for create. */
+  /** The requested name, for create; a volume's as well. */
   readonly machineName?: string;
   readonly volumeId?: string;
 }
@@ -69,7 +69,7 @@ export type FaultKind =
   | { readonly kind: "respond"; readonly httpStatus: number; readonly error: string; readonly status?: string }
   /** A list or get as it was this long ago. */
   | { readonly kind: "stale"; readonly ageMs: number }
-  /** Get and list show this state instead of the true one. */
+  /** Get and list show this state instead of the true one, of machines and of volumes. */
   | { readonly kind: "unknown_state"; readonly state: string }
   /** Get and list show `unreachable` with `incomplete_config`; everything else about the machine answers 408. */
   | { readonly kind: "host_unreachable" }

@@ -32,7 +32,7 @@ class ArmedFault implements FaultHandle {
   }
 }
 
-/** Faults that change how a machine looks; in a list they meet the one machine they name. */
+/** Faults that change how a machine or volume looks; in a list they meet the one that they name. */
 const VIEW_KINDS: ReadonlySet<FaultRule["kind"]> = new Set(["stale", "unknown_state", "host_unreachable"]);
 /** Faults after which no further one can matter, because nothing is done. */
 const INTERRUPTING_KINDS: ReadonlySet<FaultRule["kind"]> = new Set([
@@ -78,12 +78,14 @@ export class FaultRegistry {
 function meets(rule: FaultRule, query: FaultQuery): boolean {
   const match: FaultMatch = rule.match ?? {};
   if (rule.kind === "not_found_when_fresh" && (query.machineAgeMs ?? Infinity) > rule.withinMs) return false;
-  const listed = query.action === "machine_list" && VIEW_KINDS.has(rule.kind);
+  const isView = VIEW_KINDS.has(rule.kind);
+  const machinesListed = isView && query.action === "machine_list";
+  const volumesListed = isView && query.action === "volume_list";
   return (
     (match.action === undefined || [match.action].flat().includes(query.action)) &&
     (match.app === undefined || match.app === query.app) &&
-    (match.machineId === undefined || listed || match.machineId === query.machineId) &&
+    (match.machineId === undefined || machinesListed || match.machineId === query.machineId) &&
     (match.machineName === undefined || match.machineName === query.machineName) &&
-    (match.volumeId === undefined || match.volumeId === query.volumeId)
+    (match.volumeId === undefined || volumesListed || match.volumeId === query.volumeId)
   );
 }

@@ -1,7 +1,7 @@
-/** What each machine looked like a while ago, so that a read can be as stale as an eventually consistent one. */
+/** What each machine or volume looked like a while ago, so that a read can be as stale as an eventually consistent one. */
 import { type JsonObject } from "./json.js";
 
-/** A machine's JSON with its place in the order of creation. */
+/** The JSON of a machine or a volume with its place in the order of creation. */
 export interface SequencedView {
   readonly sequence: number;
   readonly view: JsonObject;
@@ -12,7 +12,7 @@ interface Entry {
   readonly view: JsonObject;
 }
 
-interface MachineHistory {
+interface ItemHistory {
   readonly app: string;
   readonly sequence: number;
   readonly entries: Entry[];
@@ -20,33 +20,33 @@ interface MachineHistory {
 
 /** A lag of minutes at a change every few seconds; older views answer nothing a test can ask. */
 const MAX_ENTRIES = 60;
-/** Machines that are gone stay visible to stale lists, but not without end. */
-const MAX_MACHINES = 2_000;
+/** What is gone stays visible to stale lists, but not without end. */
+const MAX_ITEMS = 2_000;
 
 export class ViewHistory {
-  private readonly machines = new Map<string, MachineHistory>();
+  private readonly items = new Map<string, ItemHistory>();
 
-  record(machine: { app: string; id: string; sequence: number }, at: number, view: JsonObject): void {
-    let history = this.machines.get(machine.id);
+  record(item: { app: string; id: string; sequence: number }, at: number, view: JsonObject): void {
+    let history = this.items.get(item.id);
     if (history === undefined) {
-      history = { app: machine.app, sequence: machine.sequence, entries: [] };
-      this.machines.set(machine.id, history);
-      const [oldest] = this.machines.keys();
-      if (this.machines.size > MAX_MACHINES && oldest !== undefined) this.machines.delete(oldest);
+      history = { app: item.app, sequence: item.sequence, entries: [] };
+      this.items.set(item.id, history);
+      const [oldest] = this.items.keys();
+      if (this.items.size > MAX_ITEMS && oldest !== undefined) this.items.delete(oldest);
     }
     history.entries.push({ at, view });
     if (history.entries.length > MAX_ENTRIES) history.entries.shift();
   }
 
-  /** The view that was current at `at`, or `undefined` when the machine did not exist yet. */
+  /** The view that was current at `at`, or `undefined` when there was none yet. */
   viewAt(id: string, at: number): JsonObject | undefined {
-    return this.machines.get(id)?.entries.findLast((entry) => entry.at <= at)?.view;
+    return this.items.get(id)?.entries.findLast((entry) => entry.at <= at)?.view;
   }
 
-  /** Every machine of the app as of `at`, oldest first, destroyed ones included. */
+  /** Everything of the app as of `at`, oldest first, destroyed ones included. */
   viewsAt(app: string, at: number): SequencedView[] {
     const views: SequencedView[] = [];
-    for (const [id, history] of this.machines) {
+    for (const [id, history] of this.items) {
       const view = history.app === app ? this.viewAt(id, at) : undefined;
       if (view !== undefined) views.push({ sequence: history.sequence, view });
     }

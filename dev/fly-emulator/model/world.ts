@@ -4,7 +4,7 @@ import { notFound } from "./errors.js";
 import { ViewHistory } from "./history.js";
 import { type JsonObject } from "./json.js";
 import { addEvent, machineView, type MachineRecord, type MachineState } from "./machine.js";
-import { type VolumeRecord } from "./volume.js";
+import { volumeView, type VolumeRecord } from "./volume.js";
 
 export type WorldChange =
   | { readonly kind: "machine"; readonly machine: MachineRecord; readonly previous: MachineState | undefined }
@@ -21,6 +21,7 @@ export class World {
   readonly machines = new Map<string, MachineRecord>();
   readonly volumes = new Map<string, VolumeRecord>();
   readonly history = new ViewHistory();
+  readonly volumeHistory = new ViewHistory();
   private readonly listeners = new Set<(change: WorldChange) => void>();
   private lastSequence = 0;
 
@@ -93,18 +94,25 @@ export class World {
   }
 
   changedVolume(volume: VolumeRecord): void {
+    this.recordVolume(volume, volumeView(volume));
     for (const listener of this.listeners) listener({ kind: "volume", volume });
   }
 
   forgetVolume(volume: VolumeRecord): void {
     this.volumes.delete(volume.id);
     this.changedVolume(volume);
+    this.recordVolume(volume, { ...volumeView(volume), state: "destroyed" });
   }
 
   /** Returns the function that ends the subscription. */
   onChange(listener: (change: WorldChange) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  /** Volumes are listed in the order in which they came to be, which is that of the records. */
+  private recordVolume({ app, id }: VolumeRecord, view: JsonObject): void {
+    this.volumeHistory.record({ app, id, sequence: 0 }, this.now(), view);
   }
 
   private changed(machine: MachineRecord, previous: MachineState | undefined): void {
