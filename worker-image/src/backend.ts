@@ -61,7 +61,7 @@ export class ConvexConnection implements BackendConnection {
     const leftMs = await this.untilConnected(timeoutMs, signal);
     const reference = workerFunction(this.functionsModule, name);
     const answer: Promise<WorkerResult<Name>> = this.client.mutation(reference, args);
-    return await this.answered(name, answer, leftMs, onLateResult);
+    return await this.answered(name, answer, leftMs, { onLateResult });
   }
 
   async query<Name extends WorkerQueryName>(
@@ -76,7 +76,7 @@ export class ConvexConnection implements BackendConnection {
       unsubscribe = this.client.onUpdate(reference, args, resolve, reject);
     });
     try {
-      return await unlessAborted(this.answered(name, answer, leftMs), signal);
+      return await this.answered(name, answer, leftMs, { signal });
     } finally {
       unsubscribe();
     }
@@ -142,7 +142,7 @@ export class ConvexConnection implements BackendConnection {
     name: string,
     answer: Promise<T>,
     timeoutMs: number,
-    onLateResult?: (result: T) => void,
+    { signal, onLateResult }: { signal?: AbortSignal | undefined; onLateResult?: ((result: T) => void) | undefined },
   ): Promise<T> {
     const late = { isLate: false };
     const suspicion = setTimeout(() => {
@@ -163,7 +163,7 @@ export class ConvexConnection implements BackendConnection {
     // After a time-out nobody waits any more, and a late failure is no news.
     classified.catch(quiet);
     try {
-      return await withTimeout(classified, timeoutMs, () => {
+      return await withTimeout(unlessAborted(classified, signal), timeoutMs, () => {
         late.isLate = true;
         return new BackendUnavailable(`The backend did not answer ${name} within ${Math.round(timeoutMs)} ms.`);
       });
