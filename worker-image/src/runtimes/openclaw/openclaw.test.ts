@@ -4,8 +4,10 @@ import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { FAILURE_KINDS } from "../../../../src/shared/failure.js";
 import { createLogger, SecretFilter } from "../../logger.js";
 import { temporaryDirectory } from "../../testing/temporary.js";
+import { testSystem, untilOver } from "../../testing/test-worker.js";
 import { turnInput } from "../../testing/turn-input.js";
 import { configureRuntime } from "../registry.js";
 import { RuntimeNotStarted, type RuntimeEvent, type TurnInput } from "../runtime.js";
@@ -80,6 +82,19 @@ describe("a gateway", () => {
     await fake.clear("wrong-config");
     await start();
     expect((await runtime.health()).isHealthy).toBe(true);
+  });
+
+  it("that refuses its configuration fails the message for good, with the reason", async () => {
+    const fake = await fakeOpenClaw(await temporaryDirectory());
+    await fake.set("wrong-config");
+    const { backend, start } = await testSystem(onTestFinished);
+    const variables = { AGENT_FACTORY_CHAT_MODEL: "m", [OPENCLAW_VARIABLES.entry]: fake.entry };
+    await start({ createRuntime: configureRuntime("openclaw", variables) });
+    const message = await untilOver(backend.enqueue("c", "hello"));
+    expect(message).toMatchObject({ status: "failed", errorKind: "config_error" });
+    expect(message.error).toMatch(/does not accept its configuration. It says: .*nonsense/);
+    expect(FAILURE_KINDS.config_error.retryable).toBe(false);
+    expect(await fake.starts()).toHaveLength(1);
   });
 
   it("whose port somebody else has taken gets another one", async () => {
