@@ -130,7 +130,7 @@ describe("a volume that is not as it looks", () => {
       const second = idOf(await client.call("POST", "/volumes", { name, region: "iad", size_gb: 1 }));
       const both = emulator.volumes().filter((row) => row.name === name);
       expect(both).toHaveLength(2);
-      for (const { id } of both) await client.call("DELETE", `/volumes/${String(id)}`);
+      for (const { id } of both) await client.call("DELETE", `/volumes/${textOf(id)}`);
       expect(both.map(({ id }) => id)).toContain(second);
     }
   });

@@ -25,7 +25,7 @@ afterEach(async () => {
   emulator.faults.clear();
   for (const { machineId } of await provider.listMachines({})) await provider.destroyMachine(machineId);
   for (const volume of left()) {
-    const id = String(volume["id"]);
+    const id = typeof volume["id"] === "string" ? volume["id"] : "";
     await until("nothing is attached to it", () => attachedTo(id) === null);
     await provider.deleteVolume(id);
   }
