@@ -64,9 +64,11 @@ export function Composer({
   }
 
   function handlePaste(event: ClipboardEvent): void {
-    if (event.clipboardData.files.length === 0) return;
+    const { files, types } = event.clipboardData;
+    // Office programs copy a picture of the text beside it.
+    if (files.length === 0 || types.includes("text/plain")) return;
     event.preventDefault();
-    uploads.add(event.clipboardData.files);
+    uploads.add(files);
   }
 
   return (
