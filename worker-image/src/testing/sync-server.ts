@@ -99,6 +99,7 @@ class Connection {
   private sessionId = "";
   private version = { querySet: 0, identity: 0, ts: encodeTs(0) };
   private readonly queries = new Map<number, Query>();
+  private readonly removed: number[] = [];
 
   constructor(
     private readonly server: SyncServer,
@@ -117,8 +118,9 @@ class Connection {
         break;
       case "ModifyQuerySet":
         for (const change of message.modifications) {
-          if (change.type === "Remove") this.queries.delete(change.queryId);
-          else this.queries.set(change.queryId, { ...change, last: "" });
+          if (change.type === "Remove") {
+            if (this.queries.delete(change.queryId)) this.removed.push(change.queryId);
+          } else this.queries.set(change.queryId, { ...change, last: "" });
         }
         this.transition(message.newVersion);
         break;
@@ -156,7 +158,8 @@ class Connection {
     if (this.socket.readyState !== this.socket.OPEN) return;
     const startVersion = this.version;
     const endVersion = { ...startVersion, querySet, ts: encodeTs(this.server.nextTs()) };
-    const modifications: object[] = [];
+    // Until it is told so, the client keeps what the query said last.
+    const modifications: object[] = this.removed.splice(0).map((queryId) => ({ type: "QueryRemoved", queryId }));
     for (const [queryId, query] of this.queries) {
       const outcome = this.run(query.udfPath, query.args);
       if (JSON.stringify(outcome) === query.last) continue;
