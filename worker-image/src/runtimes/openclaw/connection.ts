@@ -24,8 +24,8 @@ export class CallRefused extends Error {
 }
 
 /**
- * A gateway that has just become ready goes on loading: most of a second of processor time, and on a computer that is ten
- * times as busy as it can be, the 15 s that both sides allow by default have not been enough.
+ * A gateway that has just become ready goes on loading, and on a very busy computer lets nobody in meanwhile. OpenClaw gives
+ * both sides 15 s by default; it is told this number as well.
  */
 export const HANDSHAKE_TIMEOUT_MS = 45_000;
 /** One frame: a tool's result with a picture in it, and the history of a long conversation, fit well. */
