@@ -1,4 +1,5 @@
 /** Reads what a bridge has answered, however wrong it is. */
+import { shorten } from "../shared/text.js";
 
 export type BridgeExecutionResult =
   | { success: true; result: unknown }
@@ -53,12 +54,13 @@ export async function readText(response: Response): Promise<string | null> {
   }
 }
 
-/** @param secrets what an answer may quote of the request, and nobody is to see */
+/** @param secrets what an answer may quote of the request, and nobody is to see: neither in an error nor in a result */
 export function parseBridgeAnswer(
   response: Response,
-  text: string | null,
+  received: string | null,
   secrets: readonly string[],
 ): BridgeExecutionResult {
+  const text = received === null ? null : withoutSecrets(received, secrets);
   const { status } = response;
   const refuse = (kind: Refusal["kind"], error: string, mayHaveRun: boolean): BridgeExecutionResult => ({
     ...refusal(kind, clean(error, secrets)),
@@ -95,10 +97,20 @@ function parseObject(text: string): Record<string, unknown> | null {
   }
 }
 
+/** Shorter ones are words, of which an answer may be full. */
+const MIN_SECRET_CHARACTERS = 8;
+
+/** Before it is read: in JSON a secret may look different. */
+function withoutSecrets(json: string, secrets: readonly string[]): string {
+  const long = secrets.filter(({ length }) => length >= MIN_SECRET_CHARACTERS);
+  const forms = long.flatMap((secret) => [JSON.stringify(secret).slice(1, -1), secret]);
+  return forms.reduce((cleaned, form) => cleaned.replaceAll(form, "[redacted]"), json);
+}
+
 function clean(text: string, secrets: readonly string[]): string {
   let cleaned = text;
   for (const secret of secrets) if (secret !== "") cleaned = cleaned.replaceAll(secret, "[redacted]");
-  return cleaned.replace(/\s+/g, " ").trim().slice(0, MAX_ERROR_CHARACTERS);
+  return shorten(cleaned.replace(/\s+/g, " ").trim(), MAX_ERROR_CHARACTERS);
 }
 
 /** Seconds or a date, as HTTP allows; an hour at most. */

@@ -136,6 +136,20 @@ describe("an answer", () => {
     expect(result).toMatchObject({ error: "Bad key [redacted] for [redacted]" });
   });
 
+  it("that succeeds and quotes the key is cleaned too, for a result goes into a model", async () => {
+    const key = `${KEY}"\\`;
+    const { config } = await answering(200, {
+      success: true,
+      result: { headers: [`key ${key}`, "jwt-1234"], total: 7 },
+    });
+    const result = await executeBridgeFunction({
+      ...call,
+      config: { ...config, serviceKey: key },
+      userToken: "jwt-1234",
+    });
+    expect(result).toEqual({ success: true, result: { headers: ["key [redacted]", "[redacted]"], total: 7 } });
+  });
+
   it("that points elsewhere is not followed: the key stays here", async () => {
     const elsewhere = await answering(200, { success: true, result: "stolen" });
     const { config } = await answering(307, "", { Location: elsewhere.config.baseUrl });
