@@ -13,7 +13,7 @@ export const RECONCILE_WINDOW_MS = 2_000;
  * Least time between two looks for sleepers to wake while the next reconcile is not due. They call no list, so this is what a burst
  * of messages to many sleepers may cost in function calls, weighed against what one of them waits.
  */
-const WAKE_WINDOW_MS = 400;
+export const WAKE_WINDOW_MS = 400;
 
 export async function findRequest(ctx: QueryCtx, poolKey: string): Promise<Doc<"capacityRequests"> | null> {
   return await ctx.db

@@ -77,9 +77,12 @@ function promisesTable(rows: readonly PoolRow[]): string {
 }
 
 /** Prices of an hour of somebody's waiting, USD, from "costs nothing" to what an hour of work costs. */
-const HOURLY = [0, 0.02, 1, 30];
-/** How much longer one waits for a machine that sleeps, for a new one, and for a spare: medians of the simulation, s. */
-const LONGER = { resume: 2.1, create: 18, spare: 1.3 };
+const HOURLY = [0, 0.07, 1, 30];
+/**
+ * How much longer one waits for a worker that sleeps than for one that is up, and for a new one or a spare than for one's own that
+ * sleeps: medians of the simulated office day, s.
+ */
+const LONGER = { resume: 1.2, create: 18, spare: 1.5 };
 
 function choicesTable(): string {
   const after = (choose: typeof retiring, waited: number, hourly: number) =>

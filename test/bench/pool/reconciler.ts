@@ -1,6 +1,7 @@
 /** The product's reconcile in virtual time: when it runs, what it looks at, and how its plan becomes rows and requests. */
 import { backoffMs, unitFromText, type BackoffPolicy } from "../../../src/shared/backoff.js";
-import { RECONCILE_WINDOW_MS } from "../../../src/component/queue/capacity.js";
+import { RECONCILE_WINDOW_MS, WAKE_WINDOW_MS } from "../../../src/component/queue/capacity.js";
+import { isAsleep } from "../../../src/component/pool/demand.js";
 import { isFull, nextDeadline, plan } from "../../../src/component/pool/plan.js";
 import { VANISHED_MS } from "../../../src/component/pool/repair.js";
 import type { PlanAction, PlanInput, SeenMachine, WaitingLane } from "../../../src/component/pool/situation.js";
@@ -31,6 +32,11 @@ export class Reconciler {
   private scheduledAt: number | null = null;
   private lastStartedAt = 0;
   private isActing = false;
+  /** When the newest look for sleepers between two runs is, or was, to begin. */
+  private lookAt = 0;
+  private hasSleepers = false;
+  /** Workers whose machines the run that acts is freezing: nobody starts those before it is over. */
+  private readonly freezing = new Set<string>();
 
   constructor(
     private readonly parts: Parts,
@@ -43,20 +49,47 @@ export class Reconciler {
   request(wantedAt: number): void {
     const { time } = this.parts;
     const at = Math.max(time.now, wantedAt, this.lastStartedAt + RECONCILE_WINDOW_MS);
+    if (this.scheduledAt === null || this.scheduledAt > at) {
+      this.scheduledAt = at;
+      time.at(at, () => {
+        if (this.scheduledAt !== at) return;
+        this.scheduledAt = null;
+        this.lastStartedAt = at;
+        time.start(() => this.run());
+      });
+    }
+    if (wantedAt <= time.now) this.requestLook();
+  }
+
+  /** Whoever sleeps and is needed now does not wait for the next run, unless that is as soon. */
+  private requestLook(): void {
+    const { time, draws } = this.parts;
+    const { now } = time;
+    if (!this.hasSleepers || this.lookAt > now) return;
+    const at = Math.max(now, this.lookAt + WAKE_WINDOW_MS);
     if (this.scheduledAt !== null && this.scheduledAt <= at) return;
-    this.scheduledAt = at;
-    time.at(at, () => {
-      if (this.scheduledAt !== at) return;
-      this.scheduledAt = null;
-      this.lastStartedAt = at;
-      time.start(() => this.run());
+    this.lookAt = at;
+    time.at(at + draws.ms(DURATIONS.backend), () => this.wake());
+  }
+
+  /** Wakes whom the plan would wake if it had seen no machine, beside whatever else is going on. */
+  private wake(): void {
+    const { time, fleet } = this.parts;
+    const rows: PlanInput = { ...this.situation([]), unlistedHomes: [fleet.home] };
+    const steps = plan(rows).flatMap((action) => {
+      const row = action.kind === "resume" ? fleet.find(action.workerId) : null;
+      if (row === null || this.freezing.has(row.workerId)) return [];
+      const isAsked = row.wakeRequestedAt !== null && time.now < row.powerAt;
+      return isAsked ? [] : (this.intend(action) ?? []);
     });
+    if (steps.length > 0) time.start(() => takeSteps(this.parts, steps));
   }
 
   private async run(): Promise<void> {
     this.runs += 1;
     const { time, draws, cloud, fleet } = this.parts;
     await time.pause(draws.ms(DURATIONS.backend));
+    this.wake();
     let machines: SeenMachine[];
     try {
       machines = (await cloud.listMachines()).map((machine) => ({ ...machine, home: fleet.home }));
@@ -75,9 +108,11 @@ export class Reconciler {
     this.isActing = true;
     const takenAt = time.now;
     const steps = actions.flatMap((action) => this.intend(action) ?? []);
+    for (const step of steps) if (step.kind === "suspend") this.freezing.add(step.row.workerId);
     await takeSteps(this.parts, steps);
     await time.pause(draws.ms(DURATIONS.backend));
     this.isActing = false;
+    this.freezing.clear();
     this.held.push(time.now - takenAt);
     // The list is older than what was done since, so only the rows are asked whether there is more to do at once.
     const rows: PlanInput = { ...this.situation([]), unlistedHomes: [fleet.home] };
@@ -94,12 +129,14 @@ export class Reconciler {
   private situation(machines: SeenMachine[]): PlanInput {
     const { time, fleet } = this.parts;
     const { policy } = fleet;
+    const workers = fleet.live(time.now);
+    this.hasSleepers = workers.some(isAsleep);
     return {
       now: time.now,
       policy,
       spawnLimit: Math.min(policy.spawnStep, MAX_SPAWNS_PER_RUN),
       spawnHeldUntil: null,
-      workers: fleet.live(time.now),
+      workers,
       waiting: this.waiting(),
       machines,
       unlistedHomes: [],
