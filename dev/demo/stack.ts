@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { ConvexHttpClient } from "convex/browser";
 import { api } from "../../example/convex/_generated/api.js";
 import { generateKeys, type ExampleKeys } from "../../example/scripts/keys.js";
-import type { ScalingPolicy } from "../../src/shared/provider-config.js";
+import type { ProviderConfig, ScalingPolicy } from "../../src/shared/provider-config.js";
 import { startFlyEmulator, type FlyEmulator, type FlyEmulatorOptions } from "../fly-emulator/index.js";
 import { setEnvironment, startBackend } from "./backend.js";
 import { signIn } from "./session.js";
@@ -25,6 +25,8 @@ export interface StackOptions {
   /** Kept between runs when given; otherwise a temporary folder that `close` removes. */
   dataDirectory?: string;
   policy?: Partial<ScalingPolicy>;
+  /** A volume for each worker. */
+  volume?: ProviderConfig["volume"];
   /** More environment for the workers. */
   workerEnvironment?: Record<string, string>;
   fly?: Partial<FlyEmulatorOptions>;
@@ -120,6 +122,7 @@ async function configure(operator: ConvexHttpClient, flyToken: string, options: 
       appName: APP_NAME,
       image: IMAGE,
       regions: ["fra", "ams"],
+      ...(options.volume === undefined ? {} : { volume: options.volume }),
       ...(options.workerEnvironment === undefined ? {} : { environment: options.workerEnvironment }),
     },
   });
