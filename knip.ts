@@ -18,7 +18,7 @@ const config: KnipConfig = {
         "bin/agent-factory.js",
         "src/{client,react}/index.ts",
         "src/component/{convex.config,schema,lib,http,crons}.ts",
-        "src/component/**/{public,internal}.ts",
+        "src/component/**/{public,internal*}.ts",
         "dev/*/{main,index}.ts",
         "dev/*/check/main.ts",
         "dev/*/fixtures/**/*.ts",
