@@ -172,6 +172,15 @@ describe("a conversation whose worker is woken", () => {
     const actions = planned([waking], { policy: { ...policy, warmWorkers: 0 }, waiting: [laneOf(1)] });
     expect(actions).toMatchObject([{ kind: "resume", workerId: "w", conversationIds: [] }]);
   });
+
+  it("asks the provider once more only while its machine does not run", () => {
+    const waking = asleep("w", { ...boundTo(1), wakeRequestedAt: NOW - MINUTE, powerAttempts: 1, powerAt: NOW });
+    const seen = (state: "suspended" | "running" | "booting") =>
+      planned([waking], { policy: policyWith(), machines: [machineOf(waking, { state })] });
+    expect(kinds(seen("suspended"))).toEqual(["resume"]);
+    expect(seen("running")).toEqual([]);
+    expect(seen("booting")).toEqual([]);
+  });
 });
 
 describe("an idle worker", () => {
