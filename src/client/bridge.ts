@@ -113,6 +113,8 @@ export type BridgeCall = {
 
 /** A function behind a bridge answers a person who waits. */
 const DEFAULT_TIMEOUT_MS = 30_000;
+/** Longer timers fire at once. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /**
  * Runs a function through the bridge and never throws. A call is sent once: whether one without an answer has run is not
@@ -132,18 +134,25 @@ export async function executeBridgeFunction(call: BridgeCall): Promise<BridgeExe
   } catch {
     return refusal("invalid_call", "The arguments cannot be written as JSON.");
   }
-  const timeout = AbortSignal.timeout(timeoutMs);
+  const headers = headersOf({
+    "Content-Type": "application/json",
+    "X-Agent-Service-Id": config.serviceId,
+    "X-Agent-Service-Key": config.serviceKey,
+    "X-Agent-App": appKey,
+    ...(userToken === undefined ? {} : { Authorization: `Bearer ${userToken}` }),
+  });
+  if (headers === null) {
+    return refusal(
+      "invalid_call",
+      "The service id, the service key, the app's key or the user's token is no plain text.",
+    );
+  }
+  const timeout = AbortSignal.timeout(Math.min(Math.max(0, Math.trunc(timeoutMs) || 0), MAX_TIMEOUT_MS));
   const signal = call.signal === undefined ? timeout : AbortSignal.any([timeout, call.signal]);
   try {
     const response = await fetch(`${baseUrl.replace(/\/+$/, "")}/agent/execute`, {
       method: "POST",
-      headers: {
-        "Content-Type": "application/json",
-        "X-Agent-Service-Id": config.serviceId,
-        "X-Agent-Service-Key": config.serviceKey,
-        "X-Agent-App": appKey,
-        ...(userToken === undefined ? {} : { Authorization: `Bearer ${userToken}` }),
-      },
+      headers,
       body,
       // The key must not travel to wherever an answer points.
       redirect: "manual",
@@ -155,6 +164,15 @@ export async function executeBridgeFunction(call: BridgeCall): Promise<BridgeExe
     if (timeout.aborted) return unanswered("timeout", `The bridge did not answer within ${timeoutMs} ms.`);
     if (call.signal?.aborted === true) return unanswered("aborted", "The call was aborted.");
     return unanswered("unreachable", "The bridge could not be reached, or its answer broke off.");
+  }
+}
+
+/** `null` for a value that no header can have, such as one with the end of a line in it: nothing is sent then. */
+function headersOf(values: Record<string, string>): Headers | null {
+  try {
+    return new Headers(values);
+  } catch {
+    return null;
   }
 }
 

@@ -103,7 +103,24 @@ describe("a call", () => {
       kind: "invalid_call",
     });
     expect(await executeBridgeFunction({ ...call, config, args: circle })).toMatchObject({ kind: "invalid_call" });
+    const torn = { ...config, serviceKey: `${KEY}\nX-Agent-App: other` };
+    const refused = await executeBridgeFunction({ ...call, config: torn });
+    expect(refused).toMatchObject({ kind: "invalid_call", mayHaveRun: false });
+    expect(JSON.stringify(refused)).not.toContain(KEY);
     expect(received).toEqual([]);
+  });
+
+  it("has a time limit, whatever number it is given", async () => {
+    const { config } = await answering(200, { success: true, result: 1 });
+    for (const timeoutMs of [Number.POSITIVE_INFINITY, 1e12, 2_500.5]) {
+      expect(await executeBridgeFunction({ ...call, config, timeoutMs })).toMatchObject({ success: true });
+    }
+    const silent = await startBridge(() => {});
+    for (const timeoutMs of [-1, Number.NaN, 0]) {
+      expect(await executeBridgeFunction({ ...call, config: silent.config, timeoutMs })).toMatchObject({
+        kind: "timeout",
+      });
+    }
   });
 });
 
