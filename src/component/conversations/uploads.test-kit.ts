@@ -1,12 +1,24 @@
 /** Uploads as a user's page makes them, for the component's own tests: an address, the file sent to it, and its id. */
 import type { UploadedFile } from "../../shared/payload.js";
 import type { Id } from "../_generated/dataModel.js";
-import { inComponent, lib, type Harness } from "../setup.test-kit.js";
+import { bindUser, inComponent, lib, startWithAgent, type Harness } from "../setup.test-kit.js";
 
 export const ada = { consumerUserId: "ada", agentKey: "a" };
 export const bob = { consumerUserId: "bob", agentKey: "a" };
 
 type User = typeof ada;
+
+/** With agent "a", which both users have. */
+export async function startWithUsers(): Promise<Harness> {
+  const t = await startWithAgent();
+  await bindUser(t, "ada");
+  await bindUser(t, "bob");
+  return t;
+}
+
+export async function view(t: Harness, user = ada) {
+  return await t.action(async (ctx) => await ctx.runQuery(lib.getConversationViewForUserAgent, user));
+}
 
 /** Stores a file the way storage does when it is sent to an upload URL: with the `Content-Type` that came with it. */
 export async function storeFile(t: Harness, content: string, contentType?: string): Promise<Id<"_storage">> {
