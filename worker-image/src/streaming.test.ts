@@ -1,5 +1,5 @@
 /** One worker process with twenty conversations that stream at once: every character arrives, and what the process takes. */
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { FakeBackend, CREDENTIAL } from "./testing/fake-backend.js";
 import { FakeStorage } from "./testing/fake-storage.js";
@@ -47,6 +47,7 @@ describe("one worker with twenty conversations", { timeout: 90_000 }, () => {
     await until(() => backend.heartbeats > 0);
     await sleep(500);
     const idleRssMb = await residentMegabytes(child.pid ?? 0);
+    const idleFiles = await openFiles(child.pid ?? 0);
 
     // Characters of one, two, three and four bytes, of which the last are two code units.
     const text = (conversation: number) =>
@@ -70,8 +71,13 @@ describe("one worker with twenty conversations", { timeout: 90_000 }, () => {
       expect(message.deltaTimes.length).toBeGreaterThan(3);
     }
     if (idleRssMb !== null) expect(idleRssMb).toBeLessThan(MAX_IDLE_RSS_MB);
+    // Connections to storage are kept for a moment; files, pipes and sockets of turns are not.
+    await expect.poll(() => openFiles(child.pid ?? 0), { timeout: 20_000 }).toBeLessThanOrEqual(idleFiles + 2);
   });
 });
+
+/** 0 where the system does not say it in this way. */
+const openFiles = async (pid: number) => (await readdir(`/proc/${pid}/fd`).catch(() => [])).length;
 
 /** `null` where the system does not say it in this way. */
 async function residentMegabytes(pid: number): Promise<number | null> {

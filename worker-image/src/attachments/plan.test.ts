@@ -31,6 +31,11 @@ describe("names", () => {
       "x",
       "bashrc",
     ]);
+    expect(names({ fileName: "CON" }, { fileName: "aux.txt" }, { fileName: "console.log" })).toEqual([
+      "_CON",
+      "_aux.txt",
+      "console.log",
+    ]);
     expect(names({ kind: "photo", mimeType: "image/jpeg; q=1" }, { fileName: " .. " }, { kind: "voice" })).toEqual([
       "photo-1.jpg",
       "document-2.bin",

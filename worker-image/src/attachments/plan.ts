@@ -12,6 +12,9 @@ import { wellFormed } from "../well-formed.js";
 /** Below the workspace; one folder for each message, so that no file replaces another. */
 const ATTACHMENTS_FOLDER = "attachments";
 
+/** Names that Windows keeps for devices, whatever follows the dot: a workspace may be unpacked there. */
+const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)/i;
+
 /** A name, with its extension, that any file system takes: 255 bytes is the usual limit. */
 const MAX_NAME_BYTES = 120;
 
@@ -48,7 +51,8 @@ function fileName({ fileName, kind, mimeType }: Attachment, index: number): stri
   const last = (fileName ?? "").normalize("NFC").split(/[/\\]/).at(-1) ?? "";
   const cleaned = last
     .replace(/[\u0000-\u001f\u007f<>:"|?*\u202a-\u202e\u2066-\u2069\ufffd]/g, "_")
-    .replace(/^[.\s]+|[.\s]+$/g, "");
+    .replace(/^[.\s]+|[.\s]+$/g, "")
+    .replace(DEVICE, "_$&");
   if (cleaned !== "") return withinBytes(cleaned);
   const extension = extensionOf(mediaTypeOf(mimeType)) ?? "bin";
   return `${kind}-${index + 1}.${extension}`;
