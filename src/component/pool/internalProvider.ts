@@ -1,6 +1,8 @@
 /** Registered functions about calls to the provider that are made beside the reconcile, or that every call has to ask first. */
 import { v } from "convex/values";
+import { vNullableNumber } from "../../shared/views.js";
 import { internalAction, internalMutation } from "../functions.js";
+import { reserve } from "./callRates.js";
 import { recordWakeUps as record, wakeSleepers } from "./wake.js";
 
 const vWakeUp = v.object({ workerId: v.string(), conversationIds: v.array(v.string()), reason: v.string() });
@@ -20,4 +22,11 @@ export const wake = internalAction({
     await wakeSleepers(ctx, poolKey);
     return null;
   },
+});
+
+/** ms to wait before the call, `null` when that is too long. */
+export const reserveCall = internalMutation({
+  args: { home: v.string(), action: v.string(), patienceMs: v.number() },
+  returns: vNullableNumber,
+  handler: async (ctx, reservation) => await reserve(ctx, reservation),
 });

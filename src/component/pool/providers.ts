@@ -6,13 +6,18 @@ import { FLY_API_URL, flyProvider } from "../providers/fly/client.js";
 import { localProviderUrl } from "../providers/local/url.js";
 import type { Provider } from "../providers/provider.js";
 import { PROVIDER_TOKEN_REF, requireSecret } from "../secrets/read.js";
+import { requireLeave } from "./callRates.js";
 import { parseHome } from "./homes.js";
 
 export class Providers {
   private token: string | null = null;
   private readonly open = new Map<string, Provider>();
 
-  constructor(private readonly ctx: ActionCtx) {}
+  /** @param options.mayList for a run whose first list, in each home, has its leave already */
+  constructor(
+    private readonly ctx: ActionCtx,
+    private readonly options: { mayList?: boolean } = {},
+  ) {}
 
   /** @throws `provider_config_missing`, and what {@link requireSecret} throws */
   async at(home: string): Promise<Provider> {
@@ -21,7 +26,13 @@ export class Providers {
     const { kind, appName } = parseHome(home);
     this.token ??= await requireSecret(this.ctx, PROVIDER_TOKEN_REF);
     const baseUrl = kind === "fly" ? FLY_API_URL : localProviderUrl(env.AGENT_FACTORY_LOCAL_PROVIDER_URL);
-    const provider = flyProvider({ baseUrl, appName, token: this.token });
+    let mayList = this.options.mayList === true;
+    const reserve = async (action: string) => {
+      const isFree = action === "list" && mayList;
+      if (isFree) mayList = false;
+      return isFree ? 0 : await requireLeave(this.ctx, { home, action });
+    };
+    const provider = flyProvider({ baseUrl, appName, token: this.token, reserve });
     this.open.set(home, provider);
     return provider;
   }

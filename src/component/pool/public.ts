@@ -53,7 +53,7 @@ export const reconcileWorkers = action({
   args: {},
   returns: vReconcileReport,
   handler: async (ctx) => {
-    const { activeWorkers, spawned, terminated } = await reconcilePool(ctx, DEFAULT_POOL_KEY);
+    const { activeWorkers, spawned, terminated } = await reconcilePool(ctx, DEFAULT_POOL_KEY, { isScheduled: false });
     return { activeWorkers, spawned, terminated };
   },
 });
@@ -63,7 +63,9 @@ export const checkIdleShutdowns = action({
   args: {},
   returns: vIdleShutdownReport,
   handler: async (ctx) => {
-    const { checked, terminated, leaving, nextRunAt } = await reconcilePool(ctx, DEFAULT_POOL_KEY);
+    const { checked, terminated, leaving, nextRunAt } = await reconcilePool(ctx, DEFAULT_POOL_KEY, {
+      isScheduled: false,
+    });
     return {
       checked,
       stopped: terminated,

@@ -20,6 +20,7 @@ describe("a burst of messages", () => {
     }
     expect(most).toBe(5);
     expect(api.calls.length).toBeLessThan(100);
+    expect(api.count("list")).toBeLessThanOrEqual(31);
     await fleet.run(4 * MINUTE);
     expect(await queueStats(t)).toMatchObject({ done: 50, queued: 0 });
     expect(api.live()).toEqual([]);

@@ -1,12 +1,12 @@
 /** One reconcile, as the action that carries it out: look, list once, plan, and take every step where dying between two lines is harmless. */
 import { internal } from "../_generated/api.js";
 import { env } from "../_generated/server.js";
-import { randomToken, sha256Hex } from "../digest.js";
 import type { ActionCtx } from "../functions.js";
 import type { ObservedMachine } from "../providers/provider.js";
 import { RECONCILE_WINDOW_MS } from "../queue/capacity.js";
 import { providerConfigMissing } from "./providers.js";
 import { bootProblem } from "./boot.js";
+import { askForLeave } from "./callRates.js";
 import { isAsleep } from "./demand.js";
 import { homeOf } from "./homes.js";
 import { hasMetadata, ownershipMetadata, type Ownership } from "./machines.js";
@@ -17,8 +17,13 @@ import { describeProblem } from "./problem.js";
 import { Providers } from "./providers.js";
 import type { CommittedPlan, Outcome, Seen } from "./run.js";
 import type { PlanInput, SeenMachine } from "./situation.js";
+import { pause } from "./steps.js";
 import { takeSteps } from "./takeSteps.js";
+import { mint } from "./tickets.js";
 import { beginToWake } from "./wake.js";
+
+/** Whoever asks for a reconcile by name waits for it, so not for long. */
+const LIST_PATIENCE_MS = 5_000;
 
 export type ReconcileReport = {
   activeWorkers: number;
@@ -49,11 +54,19 @@ const NOTHING: Conclusion = {
  */
 const TENDING_BUDGET_MS = 50_000;
 
-/** @throws only for a defect, and then after the run was ended like any other that failed */
-export async function reconcilePool(ctx: ActionCtx, poolKey: string): Promise<ReconcileReport> {
+/**
+ * @param options.isScheduled false for a run that somebody asked for by name: it has to wait until a list may be made, and leaves the
+ *   work to a scheduled run when that is too long
+ * @throws only for a defect, and then after the run was ended like any other that failed
+ */
+export async function reconcilePool(
+  ctx: ActionCtx,
+  poolKey: string,
+  { isScheduled = true }: { isScheduled?: boolean } = {},
+): Promise<ReconcileReport> {
   const startedAt = Date.now();
   const report: Tally = { activeWorkers: 0, spawned: 0, terminated: 0, checked: 0, leaving: 0 };
-  const run = new Run(ctx, poolKey, report);
+  const run = new Run(ctx, poolKey, report, isScheduled);
   const finish = async (conclusion: Conclusion) => {
     const known = run.hasSleepers === undefined ? {} : { hasSleepers: run.hasSleepers };
     await ctx.runMutation(internal.pool.internal.finish, { poolKey, startedAt, ...known, ...conclusion });
@@ -81,10 +94,11 @@ class Run {
     private readonly ctx: ActionCtx,
     private readonly poolKey: string,
     private readonly report: Tally,
+    private readonly isScheduled: boolean,
   ) {}
 
   async lookAndAct(): Promise<Conclusion> {
-    const providers = new Providers(this.ctx);
+    const providers = new Providers(this.ctx, { mayList: true });
     const seen = await this.look();
     const woken = await beginToWake(this.ctx, this.poolKey, seen, providers);
     if (woken === null) return await this.listAndAct(seen, providers);
@@ -111,6 +125,13 @@ class Run {
       return isMissed ? problemOf(providerConfigMissing()) : NOTHING;
     }
     const ownership: Ownership = { deploymentUrl: env.CONVEX_CLOUD_URL, poolKey: this.poolKey };
+    if (!this.isScheduled) {
+      const call = { home: homeOf(seen.providerConfig), action: "list", patienceMs: LIST_PATIENCE_MS };
+      const waitMs = await askForLeave(this.ctx, call);
+      // Somebody is at it all the time: a scheduled run, which has its place, sees what this one would have.
+      if (waitMs === null) return { ...NOTHING, stoodAside: true, nextAt: Date.now() };
+      await pause(waitMs);
+    }
     let atProvider: Omit<Seen, "tickets">;
     try {
       atProvider = await this.list(seen, providers, ownership);
@@ -224,24 +245,4 @@ function asSeen({ usdPerDay: _, ...machine }: ObservedMachine, home: string): Se
 
 function reserveOf({ policy }: Observation): number {
   return Math.min(policy.maxWorkers, Math.max(policy.minWorkers, policy.warmWorkers));
-}
-
-/** Identities and one-time credentials for `count` workers. Only an action has the randomness they need. */
-async function mint(count: number) {
-  const credentials = new Map<string, string>();
-  const tickets = [];
-  for (let index = 0; index < count; index++) {
-    const workerId = newWorkerId();
-    const credential = randomToken();
-    credentials.set(workerId, credential);
-    tickets.push({ workerId, credentialHash: await sha256Hex(credential) });
-  }
-  return { tickets, credentials };
-}
-
-/** Part of a machine's name, so letters and digits only; 60 bits are unique among any pool's workers. */
-function newWorkerId(): string {
-  const alphabet = "abcdefghijklmnopqrstuvwxyz234567";
-  const bytes = crypto.getRandomValues(new Uint8Array(12));
-  return "w" + Array.from(bytes, (byte) => alphabet.charAt(byte % alphabet.length)).join("");
 }

@@ -60,6 +60,15 @@ export const poolTables = {
     .index("by_worker", ["workerId"])
     .index("by_removal", ["poolKey", "removeAt"]),
 
+  /**
+   * One row per app and kind of call, such as `list`: when its token bucket will be full again. Only `callRates.ts` writes it, before
+   * such a call.
+   */
+  callRates: defineTable({ home: v.string(), action: v.string(), fullAt: v.number() }).index("by_call", [
+    "home",
+    "action",
+  ]),
+
   /** One row per pool: machines and volumes that the last cleanup took for orphans. Only `sightings.ts` writes it; read by the next cleanup. */
   cleanupSightings: defineTable({
     poolKey: v.string(),

@@ -23,7 +23,13 @@ const PAGE_SIZE = 1_000;
 /** Far more than the machines of one Fly app need, also if some pages are short or empty. */
 const MAX_PAGES = 20;
 
-export type FlyClientOptions = { baseUrl: string; appName: string; token: string };
+export type FlyClientOptions = {
+  baseUrl: string;
+  appName: string;
+  token: string;
+  /** Asked before each call that counts for the app as a whole: ms to wait. Without it, this client keeps the rates on its own. */
+  reserve?: (action: string) => Promise<number>;
+};
 
 type Call = {
   /** What is done, and to what: rates are counted by it. */
@@ -38,14 +44,15 @@ type Call = {
   timeoutMs?: number;
 };
 
-export function flyProvider({ baseUrl, appName, token }: FlyClientOptions): Provider {
+export function flyProvider({ baseUrl, appName, token, reserve }: FlyClientOptions): Provider {
   const app = `/apps/${encodeURIComponent(appName)}`;
   const buckets = new TokenBuckets();
   const machinePath = (machineId: string) => `${app}/machines/${encodeURIComponent(machineId)}`;
 
   async function call({ action, about = app, ...request }: Call): Promise<Answer> {
     const { method, path, query, body, secrets = [], timeoutMs = CALL_TIMEOUT_MS } = request;
-    const waitMs = buckets.take(action, about, Date.now());
+    const isShared = about === app && action !== "list_page";
+    const waitMs = isShared && reserve !== undefined ? await reserve(action) : buckets.take(action, about, Date.now());
     if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
     const mutates = method !== "GET";
     const url = new URL(baseUrl.replace(/\/$/, "") + path);
