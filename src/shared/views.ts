@@ -193,11 +193,22 @@ export const vQueueHealth = v.object({
   overdueSince: vNullableNumber,
 });
 
+/** Of the circuit breaker between the pool and its provider: asked as always; left alone; one run asks for all. */
+export const vBreakerState = v.union(v.literal("closed"), v.literal("open"), v.literal("half_open"));
+
 export const vPoolHealth = v.object({
   poolKey: v.string(),
   /** What the last reconcile could not do, if anything, with what to do about it. */
   problem: v.union(v.object({ kind: v.string(), message: v.string(), at: v.number() }), v.null()),
   reconcile: v.union(v.literal("idle"), v.literal("scheduled"), v.literal("running")),
   lastReconciledAt: vNullableNumber,
+  /** Whether the provider is asked at all: after three runs in a row that it has failed, or one refused token, it is left alone. */
+  breaker: v.object({
+    state: vBreakerState,
+    /** Runs in a row that the provider has failed. */
+    failures: v.number(),
+    /** When it is asked again, by one run; `null` unless the breaker is open. */
+    nextTryAt: vNullableNumber,
+  }),
 });
 export type PoolHealth = Infer<typeof vPoolHealth>;

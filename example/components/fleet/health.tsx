@@ -1,6 +1,6 @@
 "use client";
 /** Whether the pool can do its work, and if not, what is in its way and what to do. */
-import { formatAgo } from "../../lib/format";
+import { formatAgo, formatDuration } from "../../lib/format";
 import type { PoolHealth } from "../../lib/views";
 import { Notice } from "../ui/notice";
 import { useNow } from "../ui/now";
@@ -13,12 +13,21 @@ const RECONCILE_WORDS: Record<PoolHealth["reconcile"], string | null> = {
   running: "reconciling now",
 };
 
+/** `null` while the provider is asked as always. */
+function breakerWords({ state, nextTryAt }: PoolHealth["breaker"], now: number): string | null {
+  if (state === "closed") return null;
+  if (state === "half_open") return "trying the provider once";
+  const waitMs = (nextTryAt ?? now) - now;
+  return `provider left alone${waitMs > 0 ? `, tried again in ${formatDuration(waitMs)}` : ""}`;
+}
+
 export function HealthLine({ health }: { health: PoolHealth | undefined }) {
   const now = useNow();
   if (health === undefined) return <Skeleton className="mt-2 h-4 w-64" />;
   const reconciled =
     health.lastReconciledAt === null ? "never reconciled" : `reconciled ${formatAgo(health.lastReconciledAt, now)}`;
-  const details = [`Pool ${health.poolKey}`, RECONCILE_WORDS[health.reconcile] ?? reconciled];
+  const { poolKey, reconcile, breaker } = health;
+  const details = [`Pool ${poolKey}`, breakerWords(breaker, now) ?? RECONCILE_WORDS[reconcile] ?? reconciled];
   return (
     <p className="mt-1 flex flex-wrap items-center gap-x-2 text-[13px] text-ink-soft">
       <span aria-hidden className={`size-2 rounded-full ${health.problem === null ? TONE_DOT.good : TONE_DOT.bad}`} />

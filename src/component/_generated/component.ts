@@ -1733,6 +1733,11 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
         "internal",
         {},
         {
+          breaker: {
+            failures: number;
+            nextTryAt: number | null;
+            state: "closed" | "open" | "half_open";
+          };
           lastReconciledAt: number | null;
           poolKey: string;
           problem: { at: number; kind: string; message: string } | null;
@@ -2120,6 +2125,11 @@ export type ComponentApi<Name extends string | undefined = string | undefined> =
           "internal",
           {},
           {
+            breaker: {
+              failures: number;
+              nextTryAt: number | null;
+              state: "closed" | "open" | "half_open";
+            };
             lastReconciledAt: number | null;
             poolKey: string;
             problem: { at: number; kind: string; message: string } | null;

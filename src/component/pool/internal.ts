@@ -8,6 +8,7 @@ import { sweepOnce } from "../queue/sweep.js";
 import { wakeSweeper } from "../queue/sweeper.js";
 import { readLiveWorker, recordMachine } from "../workers/fleet.js";
 import { giveUpSleeper, keepAwake } from "../workers/suspension.js";
+import { vBreaker } from "./breaker.js";
 import { reconcilePool } from "./reconcile.js";
 import { observe } from "./observe.js";
 import { commitPlan, finishRun } from "./run.js";
@@ -94,6 +95,7 @@ export const observation = internalQuery({
     workers: v.array(vPlannedWorker),
     waiting: v.array(v.object({ conversationId: v.string(), agentKey: v.string(), consumerUserId: vNullableString })),
     cooldowns: v.array(v.object({ region: v.string(), until: v.number() })),
+    breaker: vBreaker,
     leftovers: vLeftovers,
     sweepDue: v.boolean(),
     runDeadlineAt: vNullableNumber,

@@ -7,6 +7,7 @@ import { overdueSince } from "../queue/deadlines.js";
 import { readReadyLanes } from "../queue/ready.js";
 import { readLiveWorkers, type LiveWorker } from "../workers/fleet.js";
 import { spawnsHeldUntil, standingFailures, type BootFailures } from "./boot.js";
+import { CLOSED, type Breaker } from "./breaker.js";
 import { homeOf } from "./homes.js";
 import { configKeyOf } from "./machines.js";
 import { findPool } from "./policy.js";
@@ -28,6 +29,7 @@ export type Observation = {
   spawnHeldUntil: number | null;
   bootFailures: BootFailures | null;
   cooldowns: RegionCooldown[];
+  breaker: Breaker;
   /** Volumes that are to go. */
   leftovers: Leftovers;
   workers: PlannedWorker[];
@@ -75,6 +77,7 @@ export async function observe(ctx: QueryCtx, poolKey: string): Promise<Observati
     spawnHeldUntil,
     bootFailures,
     cooldowns: run?.cooldowns ?? [],
+    breaker: run?.breaker ?? CLOSED,
     leftovers,
     workers: planned,
     waiting: lanes.map(({ conversationId, agentKey, consumerUserId }) => ({

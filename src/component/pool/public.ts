@@ -9,6 +9,8 @@ import { findRequest, requestCapacity } from "../queue/capacity.js";
 import { cleanUpProvider, deleteVolume } from "./cleanup.js";
 import { requireIntegerBetween } from "../validation.js";
 import { wipeProvider } from "./wipe.js";
+import { CLOSED } from "./breaker.js";
+import { noteChange } from "./probe.js";
 import { findPool, savePolicy, saveProviderConfig } from "./policy.js";
 import { reconcilePool } from "./reconcile.js";
 import { deadlineOfRunning, findRun } from "./observe.js";
@@ -26,7 +28,7 @@ export const setProviderRuntimeConfig = mutation({
   handler: async (ctx, { providerConfig }) => {
     await saveProviderConfig(ctx, DEFAULT_POOL_KEY, providerConfig);
     // Messages may have been waiting for exactly this.
-    await requestCapacity(ctx, DEFAULT_POOL_KEY, Date.now(), { anew: true });
+    await noteChange(ctx, DEFAULT_POOL_KEY);
     return null;
   },
 });
@@ -87,11 +89,13 @@ export const poolHealth = query({
     const run = await findRun(ctx, DEFAULT_POOL_KEY);
     const request = await findRequest(ctx, DEFAULT_POOL_KEY);
     const isRunning = deadlineOfRunning(run, Date.now()) !== null;
+    const { state, failures, until } = run?.breaker ?? CLOSED;
     return {
       poolKey: DEFAULT_POOL_KEY,
       problem: run?.problem ?? null,
       reconcile: reconcileState(isRunning, request?.scheduledAt),
       lastReconciledAt: request === null || request.lastStartedAt === 0 ? null : request.lastStartedAt,
+      breaker: { state, failures, nextTryAt: state === "open" ? until : null },
     };
   },
 });

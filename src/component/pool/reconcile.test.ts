@@ -67,7 +67,9 @@ describe("a reconcile with nothing to do", () => {
     expect(api.live()).toHaveLength(2);
     api.calls.length = 0;
     for (let run = 0; run < 5; run++) await reconcile(t);
-    expect(api.calls.map(({ action }) => action)).toEqual(Array.from({ length: 5 }, () => "list"));
+    // They wait for their turn, and a scheduled one may come in between.
+    expect(api.count("list")).toBe(api.calls.length);
+    expect([5, 6]).toContain(api.calls.length);
     expect(await liveRows(t)).toHaveLength(2);
   });
 

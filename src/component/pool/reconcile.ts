@@ -2,21 +2,22 @@
 import { internal } from "../_generated/api.js";
 import { env } from "../_generated/server.js";
 import type { ActionCtx } from "../functions.js";
-import type { ObservedMachine } from "../providers/provider.js";
 import { RECONCILE_WINDOW_MS } from "../queue/capacity.js";
 import { providerConfigMissing } from "./providers.js";
 import { bootProblem } from "./boot.js";
+import { mayAsk } from "./breaker.js";
 import { askForLeave } from "./callRates.js";
 import { isAsleep } from "./demand.js";
 import { homeOf } from "./homes.js";
-import { hasMetadata, ownershipMetadata, type Ownership } from "./machines.js";
+import { listHomes } from "./listHomes.js";
+import type { Ownership } from "./machines.js";
 import type { Observation } from "./observe.js";
 import { tendLeftovers } from "./leftoverVolumes.js";
 import { isFull, nextDeadline, plan } from "./plan.js";
 import { describeProblem } from "./problem.js";
 import { Providers } from "./providers.js";
 import type { CommittedPlan, Outcome, Seen } from "./run.js";
-import type { PlanInput, SeenMachine } from "./situation.js";
+import type { PlanInput } from "./situation.js";
 import { pause } from "./steps.js";
 import { takeSteps } from "./takeSteps.js";
 import { mint } from "./tickets.js";
@@ -100,6 +101,12 @@ class Run {
   async lookAndAct(): Promise<Conclusion> {
     const providers = new Providers(this.ctx, { mayList: true });
     const seen = await this.look();
+    const leave = mayAsk(seen.breaker, Date.now());
+    if (leave === "no" || (leave === "as_probe" && !(await this.beginProbe()))) {
+      return { ...NOTHING, stoodAside: true, nextAt: isWanted(seen) ? seen.breaker.until : null };
+    }
+    // One call must be answered before there are others.
+    if (leave === "as_probe") return await this.listAndAct(seen, providers);
     const woken = await beginToWake(this.ctx, this.poolKey, seen, providers);
     if (woken === null) return await this.listAndAct(seen, providers);
     // Side by side: whoever waits for a sleeper does not wait for the list, and nobody for the sleepers.
@@ -113,12 +120,11 @@ class Run {
 
   private async listAndAct(seen: Observation, providers: Providers): Promise<Conclusion> {
     if (seen.runDeadlineAt !== null) return { ...NOTHING, stoodAside: true, nextAt: seen.runDeadlineAt };
-    const isWanted = seen.waiting.length > 0 || seen.workers.length > 0 || reserveOf(seen) > 0;
     const problemOf = (error: unknown): Conclusion => {
       const problem = describeProblem(error);
       if (problem === null) throw error;
       // Where nobody waits for it, the cron looks again soon enough.
-      return { ...NOTHING, problem, backOff: isWanted, isFull: false };
+      return { ...NOTHING, problem, backOff: isWanted(seen), isFull: false };
     };
     if (seen.providerConfig === null) {
       const isMissed = seen.waiting.length > 0 || seen.workers.length > 0;
@@ -134,7 +140,7 @@ class Run {
     }
     let atProvider: Omit<Seen, "tickets">;
     try {
-      atProvider = await this.list(seen, providers, ownership);
+      atProvider = await listHomes(this.ctx, seen, providers, ownership);
     } catch (error) {
       return problemOf(error);
     }
@@ -165,6 +171,12 @@ class Run {
     return await this.conclude(committed.generation, atProvider, outcome, providers);
   }
 
+  private async beginProbe(): Promise<boolean> {
+    const { poolKey } = this;
+    const isMine: boolean = await this.ctx.runMutation(internal.pool.internalProvider.beginProbe, { poolKey });
+    return isMine;
+  }
+
   private async look(): Promise<Observation> {
     const { poolKey, report } = this;
     let seen = await this.observe();
@@ -184,29 +196,6 @@ class Run {
     const seen: Observation = await this.ctx.runQuery(internal.pool.internal.observation, { poolKey });
     this.hasSleepers = seen.workers.some(isAsleep);
     return seen;
-  }
-
-  /** Lists every home once: the one machines are made in, and those where some still live. */
-  private async list(seen: Observation, providers: Providers, ownership: Ownership): Promise<Omit<Seen, "tickets">> {
-    const owned = ownershipMetadata(ownership);
-    const main = seen.providerConfig === null ? null : homeOf(seen.providerConfig);
-    const homes = new Set([...(main === null ? [] : [main]), ...seen.workers.map(({ home }) => home)]);
-    const atProvider: Omit<Seen, "tickets"> = { machines: [], unlistedHomes: [] };
-    for (const home of homes) {
-      try {
-        const machines = await (await providers.at(home)).listMachines(owned);
-        for (const machine of machines) {
-          // The provider's filter is a courtesy; what is ours is decided here.
-          if (hasMetadata(machine.metadata, owned)) atProvider.machines.push(asSeen(machine, home));
-        }
-      } catch (error) {
-        // A former home that is out of reach keeps its own workers from being cleared away, and nothing else.
-        if (home === main || describeProblem(error) === null) throw error;
-        atProvider.unlistedHomes.push(home);
-        this.ctx.log.warn("pool.home_unlisted", { poolKey: this.poolKey, home });
-      }
-    }
-    return atProvider;
   }
 
   private async conclude(
@@ -238,11 +227,8 @@ class Run {
   }
 }
 
-/** What the plan needs to know of it. */
-function asSeen({ usdPerDay: _, ...machine }: ObservedMachine, home: string): SeenMachine {
-  return { ...machine, home };
-}
-
-function reserveOf({ policy }: Observation): number {
-  return Math.min(policy.maxWorkers, Math.max(policy.minWorkers, policy.warmWorkers));
+/** Somebody waits, or there is something to look after. */
+function isWanted({ waiting, workers, policy }: Observation): boolean {
+  const reserve = Math.min(policy.maxWorkers, Math.max(policy.minWorkers, policy.warmWorkers));
+  return waiting.length > 0 || workers.length > 0 || reserve > 0;
 }

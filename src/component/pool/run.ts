@@ -1,7 +1,7 @@
 /**
  * The reconcile as rows: the one transaction that turns a plan into intents, and how a run ended.
  *
- * Only this file writes `poolRuns`. Intents are rows before they are provider calls, and only the one run that acts
+ * Only this file and `probe.ts` write `poolRuns`. Intents are rows before they are provider calls, and only the one run that acts
  * writes them: however many reconciles run at once, no machine is wanted twice.
  */
 import type { Infer } from "convex/values";
@@ -10,6 +10,7 @@ import { internal } from "../_generated/api.js";
 import type { MutationCtx } from "../functions.js";
 import { requestCapacity, settleRequest } from "../queue/capacity.js";
 import { recordEvent } from "../workers/timeline.js";
+import { afterFault, CLOSED, closed, faultOf, type Breaker } from "./breaker.js";
 import type { BootFailures } from "./boot.js";
 import { applyAction, type ProviderStep, type Scene, type SpawnTicket } from "./intents.js";
 import { deadlineOfRunning, findRun, type Observation } from "./observe.js";
@@ -127,30 +128,42 @@ export type Outcome = {
 };
 
 /** Ends a run and schedules the next look at the pool. Writes one row when there was nothing to do and nothing to say. */
-export async function finishRun(ctx: MutationCtx, poolKey: string, outcome: Outcome): Promise<void> {
-  const { startedAt, nextAt } = outcome;
-  if (outcome.stoodAside) {
-    await settleRequest(ctx, poolKey, { startedAt, nextAt });
+export async function finishRun(ctx: MutationCtx, poolKey: string, reported: Outcome): Promise<void> {
+  const { startedAt } = reported;
+  if (reported.stoodAside) {
+    await settleRequest(ctx, poolKey, { startedAt, nextAt: reported.nextAt });
     return;
   }
   const run = await findRun(ctx, poolKey);
   const now = Date.now();
+  const standing = run?.breaker ?? CLOSED;
+  // How it failed says nothing about what somebody has changed while it ran: that is tried at once.
+  const isOutdated = reported.backOff && standing.state === "closed" && startedAt < standing.since;
+  const outcome = isOutdated ? { ...reported, backOff: false, nextAt: now } : reported;
+  const breaker = isOutdated ? standing : breakerAfter(standing, outcome, now);
   const acted = outcome.generation !== null && run?.generation === outcome.generation;
   const failures = outcome.backOff ? (run?.consecutiveFailures ?? 0) + 1 : 0;
   const problem: Infer<typeof vProblem> | undefined =
     outcome.problem === null ? undefined : { ...outcome.problem, at: now };
-  const isNews = acted || problem !== undefined || run?.problem !== undefined || run?.consecutiveFailures !== failures;
+  const isNews =
+    acted ||
+    problem !== undefined ||
+    run?.problem !== undefined ||
+    run?.consecutiveFailures !== failures ||
+    breaker.state !== standing.state ||
+    breaker.failures !== standing.failures;
   if (run !== null && isNews) {
     const ended = acted ? { status: "idle" as const, freezing: undefined } : {};
     const cooldowns = nextCooldowns(run.cooldowns ?? [], outcome.fullRegions, now);
     await ctx.db.patch("poolRuns", run._id, {
       problem,
       consecutiveFailures: failures,
+      breaker,
       cooldowns: cooldowns.length === 0 ? undefined : cooldowns,
       ...ended,
     });
   } else if (run === null && problem !== undefined) {
-    const first = { status: "idle" as const, generation: 0, deadlineAt: 0, consecutiveFailures: failures };
+    const first = { status: "idle" as const, generation: 0, deadlineAt: 0, consecutiveFailures: failures, breaker };
     await ctx.db.insert("poolRuns", { poolKey, problem, ...first });
   }
   // Told when it begins and when it is over, not at every try in between.
@@ -161,16 +174,41 @@ export async function finishRun(ctx: MutationCtx, poolKey: string, outcome: Outc
         : ["problem", problem.message];
     await recordEvent(ctx, { poolKey, kind, reason });
   }
+  if (breaker.state === "open" && standing.state === "closed") {
+    const reason = `The provider failed ${breaker.failures} times in a row and is left alone, but for one try now and then, until it answers or somebody stores another token or configuration.`;
+    await recordEvent(ctx, { poolKey, kind: "provider_paused", reason });
+  }
   if (problem !== undefined) ctx.log.warn("pool.problem", { poolKey, kind: problem.kind, failures });
   // Failing again and again must not become a loop on the bill, however many messages come meanwhile.
-  const heldUntil = now + backoffMs(DEFAULT_BACKOFF, failures + 1, unitFromText(`${poolKey}${now}`));
+  const retryAt = now + backoffMs(DEFAULT_BACKOFF, failures + 1, unitFromText(`${poolKey}${now}`));
+  const isOpen = breaker.state === "open";
+  const heldUntil = isOpen ? breaker.until : outcome.backOff ? retryAt : null;
   await settleRequest(ctx, poolKey, {
     startedAt,
-    nextAt: outcome.backOff ? heldUntil : nextAt,
+    nextAt: outcome.backOff ? heldUntil : outcome.nextAt,
     learned: {
-      heldUntil: outcome.backOff ? heldUntil : null,
+      heldUntil,
       isFull: outcome.isFull,
-      hasSleepers: outcome.hasSleepers,
+      // Who is left alone is not asked to start anything either.
+      hasSleepers: isOpen ? false : outcome.hasSleepers,
     },
   });
+}
+
+/** Problems that a run meets before it has asked the provider for anything. */
+const NOT_ASKED: ReadonlySet<string> = new Set([
+  "provider_config_missing",
+  "secret_missing",
+  "secret_unreadable",
+  "encryption_key_missing",
+  "encryption_key_invalid",
+  "internal_error",
+]);
+
+function breakerAfter(standing: Breaker, { problem, backOff, generation }: Outcome, now: number): Breaker {
+  const fault = problem === null ? null : faultOf(problem.kind);
+  if (problem !== null && NOT_ASKED.has(problem.kind)) return standing;
+  if (fault === null) return closed(standing, "answered", now);
+  // A step that has its own patience, such as a destroy, says nothing about the rest of what the provider does.
+  return backOff || generation === null ? afterFault(standing, fault, now) : standing;
 }

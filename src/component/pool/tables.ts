@@ -1,6 +1,7 @@
 /** Pools: where machines come from, how many there may be, and how the last attempt to keep them so went. */
 import { defineTable } from "convex/server";
 import { v } from "convex/values";
+import { vBreaker } from "./breaker.js";
 import { vProviderConfig, vScalingPolicy } from "../../shared/provider-config.js";
 
 export const vProblem = v.object({ kind: v.string(), message: v.string(), at: v.number() });
@@ -15,8 +16,8 @@ export const poolTables = {
   }).index("by_pool", ["poolKey"]),
 
   /**
-   * One row per pool: the reconcile that acts right now, or the outcome of the last. Only `run.ts` writes it, and not at
-   * all while there is nothing to do; its `generation` fences a run that was given up for dead.
+   * One row per pool: the reconcile that acts right now, or the outcome of the last. Only `run.ts` and `probe.ts` write it, and not
+   * at all while there is nothing to do; its `generation` fences a run that was given up for dead.
    */
   poolRuns: defineTable({
     poolKey: v.string(),
@@ -27,6 +28,8 @@ export const poolTables = {
     /** What kept the last run from doing its work; shown with waiting messages. */
     problem: v.optional(vProblem),
     consecutiveFailures: v.number(),
+    /** Whether the provider is asked; left out as long as it has never failed. */
+    breaker: v.optional(vBreaker),
     /** Workers whose machines the acting run is freezing: nobody starts them before it is over. */
     freezing: v.optional(v.array(v.string())),
     /** Machines in a row that ended before their worker had enrolled, see `boot.ts`. */

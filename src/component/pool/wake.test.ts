@@ -23,7 +23,7 @@ async function startAsleep(conversations: string[], policy: Parameters<typeof st
 /** Looks for sleepers that were asked for between two reconciles. */
 async function countLooks({ t }: Pool): Promise<number> {
   const jobs = await inComponent(t, async (ctx) => await ctx.db.system.query("_scheduled_functions").collect());
-  return jobs.filter(({ name }) => name.includes("internalProvider")).length;
+  return jobs.filter(({ name }) => name.endsWith(":wake")).length;
 }
 
 const timesOf = ({ api }: Pool, action: Action) =>

@@ -9,6 +9,7 @@ import type { ActionCtx, MutationCtx } from "../functions.js";
 import { keepFor } from "../queue/reservation.js";
 import { findWorker } from "../workers/authenticate.js";
 import { recordResume } from "../workers/suspension.js";
+import { mayAsk } from "./breaker.js";
 import { homeOf } from "./homes.js";
 import { retryPowerAfter } from "./intents.js";
 import { deadlineOfRunning, findRun, type Observation } from "./observe.js";
@@ -62,7 +63,9 @@ export async function beginToWake(
   seen: Observation,
   providers: Providers,
 ): Promise<{ over: Promise<StepsOutcome> } | null> {
-  const wanted = seen.providerConfig === null ? [] : wakeUps(seen, Date.now());
+  const now = Date.now();
+  const isAsked = seen.providerConfig !== null && mayAsk(seen.breaker, now) === "yes";
+  const wanted = isAsked ? wakeUps(seen, now) : [];
   if (wanted.length === 0) return null;
   const steps: ResumeStep[] = await ctx.runMutation(internal.pool.internalProvider.recordWakeUps, { poolKey, wanted });
   return { over: takeResumes(ctx, steps, providers) };

@@ -1,6 +1,8 @@
 /** The database side of sealed secrets, for the actions of this component; the only writer of `secrets`. */
 import { v } from "convex/values";
+import { internal } from "../_generated/api.js";
 import { internalMutation, internalQuery } from "../functions.js";
+import { PROVIDER_TOKEN_REF } from "./read.js";
 import { vEnvelope } from "./tables.js";
 
 const vSealed = v.object({ version: v.number(), envelope: vEnvelope });
@@ -35,6 +37,10 @@ export const storeSealedSecret = internalMutation({
       .withIndex("by_secret_ref", (range) => range.eq("secretRef", args.secretRef))
       .unique();
     if ((existing?.version ?? 0) + 1 !== args.version) return null;
+    // Whoever waits for the provider to accept a token waits for exactly this.
+    if (args.secretRef === PROVIDER_TOKEN_REF) {
+      await ctx.scheduler.runAfter(0, internal.pool.internalProvider.tokenChanged, {});
+    }
     const row = { ...args, updatedAt: Date.now() };
     if (existing === null) return await ctx.db.insert("secrets", row);
     await ctx.db.replace("secrets", existing._id, row);
