@@ -1,6 +1,6 @@
 /** The real gateway looked at closely: what it is told, what it costs, what it survives, and what it never gets to know. */
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { RuntimeNotStarted } from "../../worker-image/src/runtimes/runtime.js";
 import { OPENCLAW_VARIABLES } from "../../worker-image/src/runtimes/openclaw/settings.js";
@@ -9,6 +9,7 @@ import { scanTree } from "../../worker-image/src/snapshots/tree-scan.js";
 import type { ModelRequest } from "../../worker-image/src/testing/model-stub.js";
 import { sleep } from "../../worker-image/src/timing.js";
 import { directRuntime, MODEL_KEY, textOf } from "./direct.js";
+import { installOpenClaw } from "./installation.js";
 import { findGateway, processesWith } from "./processes.js";
 
 async function writeSkill(workspace: string, folder: string, name: string): Promise<void> {
@@ -23,8 +24,25 @@ function offeredSkills(request: ModelRequest | undefined): string[] {
   return [...new Set(Array.from(told.matchAll(/Knows the (\w+)\./g), ([, name]) => name ?? ""))];
 }
 
+/** An installation has 40,000 files, and a system only so many handles. */
+const STATS_AT_ONCE = 500;
+
+/** Files and folders below `root` that were made, changed or renamed since. */
+async function changedSince(root: string, sinceMs: number): Promise<string[]> {
+  const changed: string[] = [];
+  const look = async (path: string) => {
+    if ((await lstat(path)).ctimeMs >= sinceMs) changed.push(path);
+  };
+  const entries = await readdir(root, { recursive: true });
+  for (let begin = 0; begin < entries.length; begin += STATS_AT_ONCE) {
+    await Promise.all(entries.slice(begin, begin + STATS_AT_ONCE).map((entry) => look(join(root, entry))));
+  }
+  return changed;
+}
+
 describe("a gateway", () => {
   it("answers with tools, tokens and costs, knows no key, and gets over a refusal and its own death", async () => {
+    const begin = Date.now();
     const { runtime, root, context, stub, log, start, turn } = await directRuntime();
     await writeSkill(context.workspaceDirectory, "skills", "lighthouse");
     await start();
@@ -111,6 +129,10 @@ describe("a gateway", () => {
     await runtime.stop();
     expect(await processesWith(`OPENCLAW_STATE_DIR=${context.stateDirectory}`)).toEqual([]);
     expect(log.join("")).not.toContain(MODEL_KEY);
+
+    // The image has it read-only.
+    const { entry } = await installOpenClaw();
+    expect(await changedSince(dirname(entry), begin)).toEqual([]);
   });
 
   it("whose configuration is wrong says what is wrong, once", async () => {
