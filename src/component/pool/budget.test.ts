@@ -2,8 +2,9 @@
 import { describe, expect, it } from "vitest";
 import type { ActionCtx, MutationCtx } from "../functions.js";
 import { enqueue, inComponent, type Harness } from "../setup.test-kit.js";
-import { letTimePass, startPool, useFakePool, whileTimePasses, type Pool } from "./pool.test-kit.js";
+import { letTimePass, PROVIDER, startPool, useFakePool, whileTimePasses, type Pool } from "./pool.test-kit.js";
 import { reconcilePool } from "./reconcile.js";
+import { WITH_VOLUMES } from "./volumes.test-kit.js";
 
 type Cost = { read: number; written: number; lists: number; calls: number };
 
@@ -72,8 +73,11 @@ describe("a reconcile with nothing to do", () => {
     expect({ written, calls }).toEqual({ written: 1, calls: 1 });
   });
 
-  it("reads three documents more per live machine, busy or idle, and still writes one", async () => {
-    const pool = await startPool({ maxWorkers: 6, idleTimeoutMs: 30 * 60_000 });
+  it.each([
+    ["without a volume", PROVIDER],
+    ["with one", WITH_VOLUMES],
+  ])("reads three documents more per live machine %s, busy or idle, and still writes one", async (_what, provider) => {
+    const pool = await startPool({ maxWorkers: 6, idleTimeoutMs: 30 * 60_000 }, provider);
     pool.fleet.turnMs = 60 * 60_000;
     for (let index = 0; index < 6; index++) {
       await enqueue(pool.t, `c${index}`);

@@ -53,7 +53,7 @@ export async function createMachineWithVolume(
         return { ...outcome, fullRegions, isSettled };
       }
       lastError = outcome.error;
-      const discarded = await discard(provider, made.volume, machine);
+      const discarded = Date.now() < deadline ? await discard(provider, made.volume, machine) : "left";
       // Somebody uses what was refused: an answer was not what it seemed, and the next look decides.
       if (discarded === "in_use") return { kind: "unknown", error: lastError, fullRegions, isSettled };
       isSettled &&= discarded === "deleted";
