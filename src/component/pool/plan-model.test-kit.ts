@@ -115,7 +115,7 @@ export function settle(start: PlanInput, maxRounds: number): { input: PlanInput;
   return null;
 }
 
-export type Moment = { input: PlanInput; actions: PlanAction[] };
+type Moment = { input: PlanInput; actions: PlanAction[] };
 
 /**
  * What a healthy pool is told to do from `start` on, for `ms` of its time: it looks when it has said that it must, and every 20
