@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Attachment } from "../../../src/shared/payload.js";
 import { createLogger, SecretFilter } from "../logger.js";
+import { RuntimeNotStarted } from "../runtimes/runtime.js";
 import { echoWith } from "../testing/altered-echo.js";
 import { FakeStorage } from "../testing/fake-storage.js";
 import { temporaryDirectory } from "../testing/temporary.js";
@@ -83,6 +84,34 @@ describe.concurrent("attachments", () => {
     const endless = { ...unknown, downloadUrl: storage.endlessUrl() };
     const { missing } = await fetchAll(endless);
     expect(missing[0]?.why).toMatch(/larger than 64 MB/);
+  });
+
+  it("are followed to where storage says they lie, but not round in circles", async ({ onTestFinished }) => {
+    const { fetchAll, stored, storage, workspaceDirectory } = await setting(onTestFinished);
+    const file = stored("elsewhere");
+    await fetchAll({ ...file, downloadUrl: storage.redirectUrl(file.downloadUrl ?? "") });
+    expect(await readFile(join(workspaceDirectory, "attachments/m/file-1.txt"), "utf8")).toBe("elsewhere");
+    const circle = { ...file, downloadUrl: storage.redirectUrl(null) };
+    await expect(fetchAll(circle)).rejects.toMatchObject({ kind: "unreachable", message: /status 302/ });
+  });
+
+  it("of a message whose turn never began are not there for the next one", async ({ onTestFinished }) => {
+    const { backend, storage, start } = await testSystem(onTestFinished);
+    let isBroken = true;
+    const { file } = await start({
+      createRuntime: echoWith((_, echo) => ({
+        start: async (input) => {
+          if (isBroken) throw new RuntimeNotStarted("It has no key.", "config_error");
+          await echo.start(input);
+        },
+      })),
+    });
+    const message = await untilOver(backend.enqueue("c", "look", [storedFile(storage, "pixels")]));
+    expect(message).toMatchObject({ status: "failed", attempts: 1, errorKind: "config_error" });
+    expect(await readdir(file("c", "attachments"))).toHaveLength(1);
+    isBroken = false;
+    expect(await untilOver(backend.enqueue("c", "hello"))).toMatchObject({ status: "done" });
+    await expect(readdir(file("c", "attachments"))).rejects.toThrow("ENOENT");
   });
 
   it("never leave the workspace through a link that lies in their way", async ({ onTestFinished }) => {

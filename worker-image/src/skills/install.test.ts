@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { Runtime, RuntimeContext, RuntimeEvent } from "../runtimes/runtime.js";
 import { CREDENTIAL } from "../testing/fake-backend.js";
 import { manifestOf, manifestSkill, skillDocument } from "../testing/skills.js";
-import { quickEcho, testSystem, untilOver, type StartOptions, type TestSystem } from "../testing/test-worker.js";
+import { quickEcho, testSystem, until, untilOver, type StartOptions, type TestSystem } from "../testing/test-worker.js";
 import type { OnTestFinished } from "../testing/temporary.js";
 
 type Act = (workspace: string, message: string) => Promise<void>;
@@ -206,5 +206,19 @@ describe.concurrent("a bundle that is not what it should be", () => {
     expect(logged(system, "have to be fetched again")).toHaveLength(1);
     await rm(join(dataDirectory, "skills"), { recursive: true });
     expect((await say("two", "third")).reply).toBe(WEATHER);
+  });
+
+  it("does not keep a turn that is over waiting for the one that fetches it", async ({ onTestFinished }) => {
+    const { system, start, deploy } = await startSystem(onTestFinished);
+    deploy(manifestSkill("weather"));
+    const { worker, connection } = await start();
+    connection.fault = ({ name }) => (name === "workerGlobalSkillsManifest" ? "before" : undefined);
+    const [first, second] = [system.backend.enqueue("a", "x"), system.backend.enqueue("b", "x")];
+    await until(() => connection.callsOf("workerGlobalSkillsManifest").length > 0);
+    await until(() => worker.health().runningConversations === 2);
+    system.backend.revoke(second.messageId);
+    await until(() => worker.health().runningConversations === 1);
+    connection.fault = () => undefined;
+    expect(await untilOver(first)).toMatchObject({ status: "done", attempts: 1 });
   });
 });

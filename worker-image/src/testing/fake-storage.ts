@@ -31,6 +31,11 @@ export class FakeStorage {
     return `${this.url}/upload?token=${randomUUID()}`;
   }
 
+  /** Points to `target`; `null`: to itself. */
+  redirectUrl(target: string | null): string {
+    return `${this.url}/redirect?to=${encodeURIComponent(target ?? "")}`;
+  }
+
   /** A file whose content never ends. */
   endlessUrl(): string {
     return `${this.url}/endless?signature=${randomUUID()}`;
@@ -79,6 +84,11 @@ export class FakeStorage {
 
   private download(request: IncomingMessage, response: ServerResponse): void {
     this.downloads++;
+    if (request.url?.startsWith("/redirect") === true) {
+      const target = new URL(request.url, this.url).searchParams.get("to") || request.url;
+      response.writeHead(302, { location: target }).end();
+      return;
+    }
     if (request.url?.startsWith("/endless") === true) {
       response.writeHead(200, { "content-type": "application/octet-stream" });
       const megabyte = Buffer.alloc(1024 * 1024);
