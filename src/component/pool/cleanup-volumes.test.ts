@@ -116,6 +116,7 @@ describe("runFlyCleanup and volumes", () => {
     expect(report).toMatchObject({ volumeIdsDeleted: [last?.id] });
     expect(report.volumeIdsRemaining).toEqual([attached?.id, failing?.id, lying?.id]);
     expect([...report.errors, ...report.warnings].join()).toContain(failing?.id);
+    expect(report.warnings.join()).not.toContain(attached?.id);
     expect(report.warnings).toContainEqual(expect.stringContaining(`Volume ${lying?.id} is still there`));
   });
 

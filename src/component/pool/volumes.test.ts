@@ -199,7 +199,13 @@ describe("a worker's volume", () => {
     const pool = await startPool(LONELY, WITH_VOLUMES);
     const { t, api, fleet } = pool;
     const { status, body } = noRoomBeside;
-    once(api, "create", { kind: "lose_answer", status, body });
+    let creates = 0;
+    api.faultFor = ({ action }) => {
+      if (action === "create" && ++creates === 1) return { kind: "lose_answer", status, body };
+      // Nor does a look show it at once.
+      const change = (view: Record<string, unknown>) => ({ ...view, attached_machine_id: null });
+      return action === "get_volume" && creates === 1 ? { kind: "view", change } : null;
+    };
     await enqueue(t, "c");
     await fleet.run(20 * SECOND);
     expect(await queueStats(t)).toMatchObject({ done: 1 });
@@ -207,6 +213,25 @@ describe("a worker's volume", () => {
     expect(api.count("delete_volume")).toBe(0);
     // The machine itself has said what it mounts.
     expect(await volumeRows(t)).toMatchObject([{ volumeId: api.shelf.live()[0]?.id }]);
+    await untilNothingIsLeft(pool);
+  });
+
+  it("is looked for where it was asked for, also when one of its name is left in another region", async () => {
+    const pool = await startPool(LONELY, WITH_VOLUMES);
+    const { t, api, fleet } = pool;
+    const met = new Map<string, number>();
+    api.faultFor = ({ action }) => {
+      const count = (met.get(action) ?? 0) + 1;
+      met.set(action, count);
+      if (action === "create" && count === 1) return noRoomBeside;
+      if (action === "delete_volume" && count === 1) return { kind: "refuse", status: 500 };
+      return action === "create_volume" && count === 2 ? { kind: "lose_answer", status: 500 } : null;
+    };
+    await enqueue(t, "c");
+    await fleet.run(15 * SECOND);
+    expect(api.shelf.live().map(({ region }) => region)).toEqual(["fra", "ams"]);
+    expect(api.live()).toMatchObject([{ region: "ams" }]);
+    expect(await queueStats(t)).toMatchObject({ done: 1 });
     await untilNothingIsLeft(pool);
   });
 
