@@ -14,6 +14,7 @@ import {
   type Harness,
 } from "../setup.test-kit.js";
 import { contentOf, storeFile, upload } from "./snapshots.test-kit.js";
+import { MAX_UPLOADS_OF_A_LEASE } from "./upload.js";
 
 async function running(t: Harness) {
   const worker = await startWorker(t);
@@ -129,6 +130,22 @@ describe("an upload", () => {
     await worker.complete(claimed);
     await refuse("drain");
     expect(await worker.prepareUpload({ conversationId, generation, reason: "drain" })).toHaveProperty("uploadUrl");
+  });
+
+  it("is one of a bounded number: no worker fills a table by beginning again and again", async () => {
+    const t = await startWithAgent();
+    const { worker, claimed } = await running(t);
+    const request = { ...claimedTurn(claimed), reason: "checkpoint" as const };
+    for (let begun = 0; begun < MAX_UPLOADS_OF_A_LEASE; begun++) {
+      const { snapshotId } = await worker.prepareUpload(request);
+      if (begun % 2 === 0) await worker.failUpload(snapshotId, "again");
+    }
+    await expectRefused(t, "snapshot_rejected", async () => worker.prepareUpload(request));
+    await worker.complete(claimed);
+    await expectRefused(t, "snapshot_rejected", async () => worker.prepareUpload({ ...request, reason: "drain" }));
+    await enqueue(t, "c");
+    const next = claimedTurn(await worker.mustClaim());
+    expect(await worker.prepareUpload({ ...request, ...next })).toHaveProperty("uploadUrl");
   });
 
   it("is its own worker's only", async () => {

@@ -16,6 +16,8 @@ import { movePointer, snapshotRejected } from "./current.js";
 /** Convex's upload URLs live for one hour; what was not finalized by then never will be. */
 const UPLOAD_LIFETIME_MS = 60 * 60_000;
 const MAX_ERROR_CHARACTERS = 1_000;
+/** Of one lease, finished or not: far more than all tries of a checkpoint and a drain, and no way to fill a table. */
+export const MAX_UPLOADS_OF_A_LEASE = 32;
 
 type Prepare = {
   workerId: string;
@@ -24,12 +26,16 @@ type Prepare = {
   reason: Infer<typeof vSnapshotReason>;
 };
 
-/** @throws `lease_lost` unless the worker's lease of that generation is alive or, but for a checkpoint, was the last one */
+/**
+ * @throws `lease_lost` unless the worker's lease of that generation is alive or, but for a checkpoint, was the last one;
+ *   `snapshot_rejected` when it has begun too many
+ */
 export async function prepareUpload(
   ctx: MutationCtx,
   request: Prepare,
 ): Promise<{ snapshotId: string; uploadUrl: string; expiresAt: number }> {
   const { agentKey } = await requireNewestHolder(ctx, request);
+  await requireFewUploads(ctx, request);
   const now = Date.now();
   const expiresAt = now + UPLOAD_LIFETIME_MS;
   const snapshotId = await ctx.db.insert("snapshots", {
@@ -40,6 +46,19 @@ export async function prepareUpload(
     expiresAt,
   });
   return { snapshotId, uploadUrl: await ctx.storage.generateUploadUrl(), expiresAt };
+}
+
+async function requireFewUploads(ctx: QueryCtx, { conversationId, generation }: Prepare): Promise<void> {
+  const newest = ctx.db
+    .query("snapshots")
+    .withIndex("by_conversation", (range) => range.eq("conversationId", conversationId))
+    .order("desc");
+  let begun = 0;
+  for await (const snapshot of newest) {
+    if (snapshot.generation !== generation) return;
+    begun += 1;
+    if (begun >= MAX_UPLOADS_OF_A_LEASE) throw snapshotRejected("This turn has begun too many uploads.");
+  }
 }
 
 type Finalize = { workerId: string; snapshotId: string; storageId: string; sha256: string; sizeBytes: number };
