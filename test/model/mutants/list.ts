@@ -262,8 +262,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "ignore the provider's retry-after",
     breaks: "INV-23",
     file: "src/shared/backoff.ts",
-    find: "Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)",
-    replace: "Math.min((retryAfterMs ?? 0) * 0, MAX_RETRY_AFTER_MS)",
+    find: "Math.min(asked, MAX_RETRY_AFTER_MS)",
+    replace: "Math.min(asked * 0, MAX_RETRY_AFTER_MS)",
   },
   {
     name: "back off without a cap",
