@@ -213,9 +213,11 @@ describe.concurrent("a bundle that is not what it should be", () => {
     deploy(manifestSkill("weather"));
     const { worker, connection } = await start();
     connection.fault = ({ name }) => (name === "workerGlobalSkillsManifest" ? "before" : undefined);
-    const [first, second] = [system.backend.enqueue("a", "x"), system.backend.enqueue("b", "x")];
+    const first = system.backend.enqueue("a", "x");
     await until(() => connection.callsOf("workerGlobalSkillsManifest").length > 0);
-    await until(() => worker.health().runningConversations === 2);
+    const second = system.backend.enqueue("b", "x");
+    const ready = () => system.log.filter((line) => line.includes("The workspace is ready."));
+    await until(() => ready().length === 2);
     system.backend.revoke(second.messageId);
     await until(() => worker.health().runningConversations === 1);
     connection.fault = () => undefined;
