@@ -1,9 +1,9 @@
 /** The chat runtime against a model provider on loopback: the contract, what it asks, and what that costs. */
-import { execFileSync } from "node:child_process";
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { lastUserText, ModelStub, toolResults, type ModelScript } from "../../testing/model-stub.js";
+import { makePipe } from "../../testing/named-pipe.js";
 import { turnInput } from "../../testing/turn-input.js";
 import { describeRuntime } from "../conformance.js";
 import { calls, chat, conversation, KEY, oneCall, textOf } from "./testing/conversation.js";
@@ -70,7 +70,7 @@ describe("a request", () => {
     const { say, root } = await conversation(assistant);
     const file = join(root, "state/chat/transcript.jsonl");
     await mkdir(dirname(file), { recursive: true });
-    execFileSync("mkfifo", [file]);
+    makePipe(file);
     expect(await say("hello")).toBe("You say hello, and I agree.");
     expect(await readFile(file, "utf8")).toContain("hello");
   });

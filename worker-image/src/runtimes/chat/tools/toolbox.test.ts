@@ -1,9 +1,9 @@
 /** What a model's tools do in the workspace, and what they refuse. */
-import { execFileSync } from "node:child_process";
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { toolResults, type ModelScript } from "../../../testing/model-stub.js";
+import { makePipe } from "../../../testing/named-pipe.js";
 import { monotonicMs } from "../../../timing.js";
 import { calls, conversation, failureOf, KEY, oneCall, textOf } from "../testing/conversation.js";
 
@@ -52,7 +52,7 @@ describe("tools", () => {
       await writeFile(join(root, "state/secret"), "hidden");
       await symlink(join(root, "state"), file("out"));
       await writeFile(file("binary"), Buffer.from([0, 1, 2]));
-      execFileSync("mkfifo", [file("pipe")]);
+      makePipe(file("pipe"));
       const events = await turn("go");
       expect(textOf(events)).toMatch(message);
       expect(textOf(events)).not.toContain(root);
