@@ -14,7 +14,7 @@ const values = commandOptions({
   check: { type: "boolean", default: false },
   turns: { type: "string", default: "30" },
   resumes: { type: "string", default: "3" },
-  "cold-starts": { type: "string", default: "3" },
+  "cold-starts": { type: "string", default: "2" },
 });
 
 const log = (line: string) => void process.stderr.write(`${line}\n`);
