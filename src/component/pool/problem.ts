@@ -2,10 +2,13 @@
 import { agentFactoryError, isAgentFactoryError, type AgentFactoryErrorKind } from "../../shared/errors.js";
 import { ProviderError } from "../providers/provider.js";
 
-export type Problem = { kind: AgentFactoryErrorKind; message: string };
+/** What keeps a pool from its work, as runs tell each other and rows keep it. */
+export type Problem = { kind: string; message: string };
+
+type KnownProblem = Problem & { kind: AgentFactoryErrorKind };
 
 /** `null` for an error that neither the component nor a provider throws: a defect, and not to be explained away. */
-export function describeProblem(error: unknown): Problem | null {
+export function describeProblem(error: unknown): KnownProblem | null {
   if (isAgentFactoryError(error)) return { kind: error.data.kind, message: error.data.message };
   if (!(error instanceof ProviderError)) return null;
   const reference = error.details.requestId === null ? "" : ` (Fly request ${error.details.requestId})`;

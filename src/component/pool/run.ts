@@ -15,6 +15,7 @@ import type { BootFailures } from "./boot.js";
 import { applyAction, type ProviderStep, type Scene, type SpawnTicket } from "./intents.js";
 import { deadlineOfRunning, findRun, type Observation } from "./observe.js";
 import { plan } from "./plan.js";
+import type { Problem } from "./problem.js";
 import { nextCooldowns } from "./regions.js";
 import type { SeenMachine } from "./situation.js";
 import type { vProblem } from "./tables.js";
@@ -106,8 +107,6 @@ async function noteBoots(
   const bootFailures = failed === 0 ? undefined : { count: (standing?.count ?? 0) + failed, lastAt: Date.now() };
   await ctx.db.patch("poolRuns", run._id, { bootFailures });
 }
-
-export type Problem = { kind: string; message: string };
 
 export type Outcome = {
   startedAt: number;

@@ -4,7 +4,7 @@ import type { Doc } from "../_generated/dataModel.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
 import { moveWorker } from "../workers/fleet.js";
 import { recordEvent } from "../workers/timeline.js";
-import type { Problem } from "./run.js";
+import type { Problem } from "./problem.js";
 
 /** Volumes one run deletes at most, side by side; the next run follows at once. */
 const REMOVALS_PER_RUN = 10;
