@@ -54,6 +54,7 @@ describe("names", () => {
         }
         expect(new Set(planned.map((name) => name.toLowerCase())).size).toBe(planned.length);
       }),
+      { numRuns: 40 },
     );
   });
 });

@@ -54,8 +54,8 @@ describe("scanTree", () => {
 
   it("tells whoever scans folders that come and go to look again, if anything", async () => {
     const root = await temporaryDirectory();
-    const folders = Array.from({ length: 20 }, (_, index) => join(root, `d${index}`));
-    for (let round = 0; round < 40; round++) {
+    const folders = Array.from({ length: 12 }, (_, index) => join(root, `d${index}`));
+    for (let round = 0; round < 20; round++) {
       for (const folder of folders) await mkdir(folder, { recursive: true });
       const removeAll = async () => {
         for (const folder of folders) {
