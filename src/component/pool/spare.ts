@@ -1,5 +1,4 @@
 /** Which workers are the reserve: free for whoever comes next, whether they are up or asleep. */
-import type { Demand } from "./demand.js";
 import type { PlanInput, PlannedWorker } from "./situation.js";
 
 /** Workers that any conversation may have, under the policy as it is: nobody was given one yet, or all share them. */
@@ -8,6 +7,10 @@ export function isForAnybody({ scope, isolation }: PlannedWorker, { policy }: Pl
 }
 
 /** Those of them that do nothing and that no waiting conversation is for. */
-export function spares(workers: PlannedWorker[], { wanted }: Demand, input: PlanInput): PlannedWorker[] {
+export function spares(
+  workers: PlannedWorker[],
+  { wanted }: { wanted: ReadonlySet<string> },
+  input: PlanInput,
+): PlannedWorker[] {
   return workers.filter((worker) => worker.load === 0 && isForAnybody(worker, input) && !wanted.has(worker.workerId));
 }
