@@ -30,6 +30,9 @@ const ABORT_WITHIN_MS = 2_000;
 /** A variable of the agent; no runtime has a reason to say it. */
 const SECRET = "conformance-secret-9d1f4c7be2a04c55";
 
+/** Of the newest events and log lines, when a case fails. */
+const SHOWN = 10;
+
 const isTerminal = (event: RuntimeEvent) => event.type === "done" || event.type === "error";
 
 const textOf = (events: readonly RuntimeEvent[]) =>
@@ -74,6 +77,11 @@ class Subject {
   input(message: string) {
     const environment = { ...this.tested.environment, CONFORMANCE_SECRET: SECRET };
     return turnInput({ turnId: `turn-${++this.turns}`, message, environment });
+  }
+
+  /** What may explain a turn that went wrong; tests only, so that nothing in it is really secret. */
+  get lastWords(): string {
+    return JSON.stringify([this.events.slice(-SHOWN), this.log.slice(-SHOWN)], null, 1);
   }
 
   /** One turn; `onText` is called with its id when it first says something. */
@@ -149,7 +157,7 @@ export function describeRuntime(name: string, tested: RuntimeUnderTest): void {
       expect(events.filter(isTerminal)).toHaveLength(1);
       expect(events.at(-1)).toMatchObject({ type: "error", failure: { kind: "aborted" } });
       await subject.runtime.abort(abortedTurn);
-      expect((await subject.turn("hello")).at(-1)).toEqual({ type: "done" });
+      expect((await subject.turn("hello")).at(-1), subject.lastWords).toEqual({ type: "done" });
     });
 
     it("is ended by a deadline, and stays silent after it", async () => {
@@ -173,18 +181,18 @@ export function describeRuntime(name: string, tested: RuntimeUnderTest): void {
     });
 
     it("remembers across turns, and after a stop, a copy elsewhere and a start; a stop ends a running turn", async () => {
-      await subject.turn(memory.tell);
-      expect(textOf(await subject.turn(memory.ask))).toMatch(memory.expected);
+      expect((await subject.turn(memory.tell)).at(-1), subject.lastWords).toEqual({ type: "done" });
+      expect(textOf(await subject.turn(memory.ask)), subject.lastWords).toMatch(memory.expected);
       const elsewhere = await makeSubject();
       const resume = await subject.runtime.quiesce();
       await subject.copyTo(elsewhere.root);
       await resume();
-      expect(textOf(await subject.turn(memory.ask))).toMatch(memory.expected);
+      expect(textOf(await subject.turn(memory.ask)), subject.lastWords).toMatch(memory.expected);
       await subject.runtime.stop();
       await subject.runtime.stop();
       expect((await subject.runtime.health()).isHealthy).toBe(false);
 
-      expect(textOf(await elsewhere.turn(memory.ask))).toMatch(memory.expected);
+      expect(textOf(await elsewhere.turn(memory.ask)), elsewhere.lastWords).toMatch(memory.expected);
       const events = await elsewhere.turn(longMessage, () => elsewhere.runtime.stop());
       expect(events.filter(isTerminal)).toHaveLength(1);
       expect(events.at(-1)?.type).toBe("error");
