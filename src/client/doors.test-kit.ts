@@ -2,7 +2,8 @@
 import { expect, vi } from "vitest";
 import { storeFile } from "../component/conversations/uploads.test-kit.js";
 import { randomToken, sha256Hex } from "../component/digest.js";
-import { snapshotOfAllTables, startWorker, TEST_ENCRYPTION_KEY, type Tables } from "../component/setup.test-kit.js";
+import { snapshotOfAllTables, TEST_ENCRYPTION_KEY, type Tables } from "../component/setup.test-kit.js";
+import { startWorker } from "../component/worker.test-kit.js";
 import { sampleArgs, startApp, type App, type Exposed } from "./app.test-kit.js";
 import type { Caller } from "./auth.js";
 

@@ -1,8 +1,8 @@
 /** Every function for workers as workers call it that are not the one they claim to be, or no longer, or somebody else's. */
 import { describe, expect, it } from "vitest";
 import { randomToken, sha256Hex } from "../component/digest.js";
-import { inComponent, passTime, snapshotOfAllTables, startWorker, useFakeClock } from "../component/setup.test-kit.js";
-import { spawnWorker } from "../component/worker.test-kit.js";
+import { inComponent, passTime, snapshotOfAllTables, useFakeClock } from "../component/setup.test-kit.js";
+import { spawnWorker, startWorker } from "../component/worker.test-kit.js";
 import { moveWorker } from "../component/workers/fleet.js";
 import type { WorkerEvent } from "../component/workers/lifecycle.js";
 import { AUDIENCES, sampleArgs } from "./app.test-kit.js";

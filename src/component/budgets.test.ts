@@ -2,17 +2,8 @@
 import type { GenericDataModel, GenericMutationCtx } from "convex/server";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Claim } from "../shared/worker-protocol.js";
-import {
-  bindUser,
-  enqueue,
-  inComponent,
-  lib,
-  startWithAgent,
-  startWorker,
-  useFakeClock,
-  type Harness,
-  type StartedWorker,
-} from "./setup.test-kit.js";
+import { bindUser, enqueue, inComponent, lib, startWithAgent, useFakeClock, type Harness } from "./setup.test-kit.js";
+import { startWorker, type StartedWorker } from "./worker.test-kit.js";
 import { upload } from "./snapshots/snapshots.test-kit.js";
 
 type Callable = Pick<GenericMutationCtx<GenericDataModel>, "runMutation" | "runQuery">;

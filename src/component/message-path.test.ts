@@ -1,6 +1,7 @@
 /** The path of one message through the component, with a worker that is only a pair of credentials. */
 import { describe, expect, it } from "vitest";
-import { configureAgent, enqueue, queueStats, startComponent, startWorker, useFakeClock } from "./setup.test-kit.js";
+import { configureAgent, enqueue, queueStats, startComponent, useFakeClock } from "./setup.test-kit.js";
+import { startWorker } from "./worker.test-kit.js";
 
 describe("one message", () => {
   useFakeClock();

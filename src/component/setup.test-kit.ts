@@ -187,5 +187,3 @@ export async function queueStats(t: Harness) {
 export async function sweep(t: Harness): Promise<void> {
   await t.action(async (ctx) => await ctx.runMutation(component.pool.internal.sweep, { poolKey: "default" }));
 }
-
-export { startWorker, type StartedWorker } from "./worker.test-kit.js";

@@ -8,10 +8,10 @@ import {
   lib,
   passTime,
   startWithAgent,
-  startWorker,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 import { upload } from "../snapshots/snapshots.test-kit.js";
 import { moveWorker } from "../workers/fleet.js";
 

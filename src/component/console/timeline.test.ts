@@ -1,7 +1,8 @@
 /** The story of the fleet: every decision with its reason, newest first, of the pool or of one worker, for a week. */
 import { describe, expect, it } from "vitest";
 import type { FleetEventView } from "../../shared/views.js";
-import { inComponent, lib, passTime, startWithAgent, startWorker, useFakeClock } from "../setup.test-kit.js";
+import { inComponent, lib, passTime, startWithAgent, useFakeClock } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 import type { Harness } from "../setup.test-kit.js";
 import { moveWorker } from "../workers/fleet.js";
 import { STOPPED_WORKER_RETENTION_MS } from "../workers/retention.js";

@@ -6,10 +6,10 @@ import {
   lib,
   runScheduled,
   startWithAgent,
-  startWorker,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 
 async function reasons(t: Harness, limit = 50) {
   const items = await t.action(

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { MAX_ATTACHMENT_BYTES } from "../../shared/attachments.js";
 import { MAX_ATTACHMENTS } from "../../shared/payload.js";
 import { sha256Hex } from "../digest.js";
-import { enqueue, expectRefused, lib, passTime, startWorker, useFakeClock } from "../setup.test-kit.js";
+import { enqueue, expectRefused, lib, passTime, useFakeClock } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 import { FINISHED_MESSAGE_RETENTION_MS } from "../queue/retention.js";
 import { UPLOAD_LIFETIME_MS } from "./uploads.js";
 import {

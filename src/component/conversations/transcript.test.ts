@@ -8,11 +8,10 @@ import {
   runScheduled,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   useFakeClock,
   type Harness,
-  type StartedWorker,
 } from "../setup.test-kit.js";
+import { startWorker, type StartedWorker } from "../worker.test-kit.js";
 import { deleteEntriesOfMessage, readWindow } from "./transcript.js";
 
 async function said(t: Harness, conversationId = "c", bounds = { entries: 100, characters: 1e6 }) {

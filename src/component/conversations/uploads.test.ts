@@ -8,10 +8,10 @@ import {
   passTime,
   redrive,
   runScheduled,
-  startWorker,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 import { FINISHED_MESSAGE_RETENTION_MS } from "../queue/retention.js";
 import { MAX_OPEN_UPLOADS, UPLOAD_LIFETIME_MS } from "./uploads.js";
 import { ada, bob, countStored, openUpload, sendFiles, startWithUsers, storeFile, upload } from "./uploads.test-kit.js";

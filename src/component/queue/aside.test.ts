@@ -7,9 +7,9 @@ import {
   runScheduled,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   useFakeClock,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 
 const MINUTE = 60_000;
 const patient = { policy: { leaseDurationMs: 3_600_000, runTimeoutMs: 3_600_000 } };

@@ -11,10 +11,10 @@ import {
   runScheduled,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 
 async function statuses(t: Harness): Promise<unknown[]> {
   return ((await snapshotOfAllTables(t)).messages ?? []).map(({ status }) => status);

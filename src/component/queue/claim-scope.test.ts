@@ -7,11 +7,11 @@ import {
   inComponent,
   passTime,
   startWithAgent,
-  startWorker,
   sweep,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 
 /** Two users with two agents each, one conversation per pair; all of them with a message. */
 async function twoUsersWithTwoAgents(t: Harness) {

@@ -10,11 +10,10 @@ import {
   runScheduled,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   useFakeClock,
   type Harness,
-  type StartedWorker,
 } from "../setup.test-kit.js";
+import { startWorker, type StartedWorker } from "../worker.test-kit.js";
 
 async function startWorkers(t: Harness, count: number): Promise<StartedWorker[]> {
   const workers = [];

@@ -9,11 +9,11 @@ import {
   queueStats,
   runScheduled,
   startWithAgent,
-  startWorker,
   sweep,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 import { isAgentFactoryError } from "../../shared/errors.js";
 import type { Claim } from "../../shared/worker-protocol.js";
 import { COUNTER_SHARDS } from "./counters.js";

@@ -8,9 +8,9 @@ import {
   queueStats,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   useFakeClock,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 import { FINISHED_MESSAGE_RETENTION_MS } from "./retention.js";
 
 describe("a delivery that comes again", () => {

@@ -9,10 +9,10 @@ import {
   runScheduled,
   scheduledFunctions,
   startWithAgent,
-  startWorker,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 import { findLane } from "./head.js";
 
 async function lane(t: Harness, conversationId = "c") {

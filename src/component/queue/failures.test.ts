@@ -9,10 +9,10 @@ import {
   runScheduled,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 
 const patient = { policy: { leaseDurationMs: 3_600_000, runTimeoutMs: 3_600_000 } };
 

@@ -9,12 +9,11 @@ import {
   runScheduled,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   sweep,
   useFakeClock,
   type Harness,
-  type StartedWorker,
 } from "../setup.test-kit.js";
+import { startWorker, type StartedWorker } from "../worker.test-kit.js";
 import { moveWorker } from "../workers/fleet.js";
 
 const LEASE_MS = 45_000;

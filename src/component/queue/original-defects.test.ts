@@ -11,11 +11,11 @@ import {
   runScheduled,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   sweep,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 
 const SHARED = { isolation: "shared" as const, conversationsPerWorker: 64 };
 

@@ -9,10 +9,10 @@ import {
   runScheduled,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 import { MAX_BULLETS, mergeSummaries, summarize, summaryText } from "./summary.js";
 
 const CAP = 3;

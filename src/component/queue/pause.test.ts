@@ -12,11 +12,11 @@ import {
   scheduledFunctions,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   sweep,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 
 const SHARED = { isolation: "shared" as const, conversationsPerWorker: 8 };
 

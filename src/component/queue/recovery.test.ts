@@ -8,12 +8,11 @@ import {
   queueStats,
   runScheduled,
   startWithAgent,
-  startWorker,
   sweep,
   useFakeClock,
   type Harness,
-  type StartedWorker,
 } from "../setup.test-kit.js";
+import { startWorker, type StartedWorker } from "../worker.test-kit.js";
 
 const LARGE = { payload: { rawUpdateJson: "x".repeat(64 * 1024) } };
 const largeText = "x".repeat(128 * 1024);

@@ -8,11 +8,10 @@ import {
   runScheduled,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   useFakeClock,
   type Harness,
-  type StartedWorker,
 } from "../setup.test-kit.js";
+import { startWorker, type StartedWorker } from "../worker.test-kit.js";
 
 /** Makes the next message of the conversation a dead letter. */
 async function bury(worker: StartedWorker) {

@@ -5,11 +5,11 @@ import {
   inComponent,
   passTime,
   startWithAgent,
-  startWorker,
   sweep,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 import { moveWorker } from "../workers/fleet.js";
 import { recordResume } from "../workers/suspension.js";
 import { findRequest } from "./capacity.js";

@@ -9,11 +9,11 @@ import {
   runScheduled,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   sweep,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 
 async function firstMessage(t: Harness) {
   const [message] = (await snapshotOfAllTables(t)).messages ?? [];

@@ -12,10 +12,10 @@ import {
   runScheduled,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 
 async function lanes(t: Harness) {
   return (await snapshotOfAllTables(t)).lanes ?? [];

@@ -10,10 +10,10 @@ import {
   runScheduled,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 import { POISON_RETRY_MS } from "./recovery.js";
 import { sweepState, WEDGED_AFTER_MS } from "./sweep.js";
 

@@ -5,11 +5,11 @@ import {
   inComponent,
   passTime,
   startWithAgent,
-  startWorker,
   sweep,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 import { WARM_WORKER_GRACE_MS } from "./lane.js";
 
 async function laneOf(t: Harness, conversationId: string) {

@@ -9,10 +9,10 @@ import {
   runScheduled,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 import { upload } from "../snapshots/snapshots.test-kit.js";
 import { ORPHAN_AGE_MS } from "./orphans.js";
 import { RETENTION_BATCH } from "./sweep.js";

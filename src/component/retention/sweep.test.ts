@@ -7,10 +7,10 @@ import {
   runScheduled,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 import {
   DEAD_LETTER_RETENTION_MS,
   FINISHED_MESSAGE_RETENTION_MS,

@@ -5,11 +5,10 @@ import {
   lib,
   startComponent,
   startWithAgent,
-  startWorker,
   useFakeClock,
   type Harness,
-  type StartedWorker,
 } from "../setup.test-kit.js";
+import { startWorker, type StartedWorker } from "../worker.test-kit.js";
 import type { ReleaseChannel } from "../../shared/skills.js";
 import { deleteSkill, deploy, list, setStatus } from "./skills.test-kit.js";
 

@@ -6,12 +6,11 @@ import {
   passTime,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   sweep,
   useFakeClock,
   type Harness,
-  type StartedWorker,
 } from "../setup.test-kit.js";
+import { startWorker, type StartedWorker } from "../worker.test-kit.js";
 import { moveWorker } from "../workers/fleet.js";
 import { currentForRestore, findPointer, movePointer } from "./current.js";
 import { deleteExpiredSnapshots } from "./retention.js";

@@ -1,7 +1,8 @@
 /** Uploads as a worker makes them, for the tests of snapshots. */
 import { sha256Hex } from "../digest.js";
 import { storeFile as storeWithType } from "../conversations/uploads.test-kit.js";
-import { inComponent, type Harness, type StartedWorker } from "../setup.test-kit.js";
+import { inComponent, type Harness } from "../setup.test-kit.js";
+import { type StartedWorker } from "../worker.test-kit.js";
 
 /** Puts a file where the upload URL would put it; returns what the worker is told, and what it knows itself. */
 export async function storeFile(t: Harness, content: string, contentType?: string) {

@@ -8,11 +8,11 @@ import {
   runScheduled,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   sweep,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 import { contentOf, storeFile, upload } from "./snapshots.test-kit.js";
 import { MAX_UPLOADS_OF_A_LEASE } from "./upload.js";
 

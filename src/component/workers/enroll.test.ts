@@ -7,11 +7,10 @@ import {
   passTime,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
-import { spawnWorker, workerWith } from "../worker.test-kit.js";
+import { spawnWorker, startWorker, workerWith } from "../worker.test-kit.js";
 
 type Enrollment = { workerId: string; workerToken: string; enrollmentCredential: string };
 

@@ -6,11 +6,11 @@ import {
   lib,
   snapshotOfAllTables,
   startComponent,
-  startWorker,
   TEST_ENCRYPTION_KEY,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 
 const VALUE = "shop-secret-0123456789";
 

@@ -7,11 +7,11 @@ import {
   lib,
   startComponent,
   startWithAgent,
-  startWorker,
   TEST_ENCRYPTION_KEY,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 import { HYDRATION_WINDOW_TOKENS } from "../conversations/window.js";
 
 async function configure(t: Harness, bridgeConfig: BridgeConfig, agentKey = "a", botIdentity?: string) {

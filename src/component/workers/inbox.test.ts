@@ -7,12 +7,11 @@ import {
   runScheduled,
   snapshotOfAllTables,
   startWithAgent,
-  startWorker,
   sweep,
   useFakeClock,
   type Harness,
-  type StartedWorker,
 } from "../setup.test-kit.js";
+import { startWorker, type StartedWorker } from "../worker.test-kit.js";
 import type { WorkerEvent } from "./lifecycle.js";
 import { moveWorker } from "./fleet.js";
 

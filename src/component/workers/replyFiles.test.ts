@@ -10,10 +10,10 @@ import {
   passTime,
   runScheduled,
   startWithAgent,
-  startWorker,
   useFakeClock,
   type Harness,
 } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 import type { Claim } from "../../shared/worker-protocol.js";
 import { conversationView } from "../console/conversation.js";
 import { storeFile } from "../conversations/uploads.test-kit.js";

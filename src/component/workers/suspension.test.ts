@@ -1,7 +1,8 @@
 /** What a suspended worker may do: nothing, until it is wanted; then its next call wakes it. */
 import { describe, expect, it } from "vitest";
 import { enqueue, expectRefused, inComponent, passTime, runScheduled, startWithAgent } from "../setup.test-kit.js";
-import { startWorker, useFakeClock, type Harness } from "../setup.test-kit.js";
+import { useFakeClock, type Harness } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 import { findWorker } from "./authenticate.js";
 import { moveWorker } from "./fleet.js";
 import { keepAwake, recordResume, recordSuspend } from "./suspension.js";

@@ -1,13 +1,7 @@
 /** What a worker says of a turn is not believed where it could do harm. */
 import { describe, expect, it } from "vitest";
-import {
-  enqueue,
-  expectRefused,
-  snapshotOfAllTables,
-  startWithAgent,
-  startWorker,
-  useFakeClock,
-} from "../setup.test-kit.js";
+import { enqueue, expectRefused, snapshotOfAllTables, startWithAgent, useFakeClock } from "../setup.test-kit.js";
+import { startWorker } from "../worker.test-kit.js";
 
 const DAY_MS = 24 * 60 * 60_000;
 
