@@ -9,6 +9,8 @@ import { sha256Hex } from "./identity.js";
 const vLease = z.object({ messageId: z.string(), leaseId: z.string(), generation: z.number() });
 export type JournaledLease = z.infer<typeof vLease>;
 
+const SUFFIX = ".json";
+
 export class LeaseJournal {
   private readonly directory: string;
 
@@ -31,13 +33,13 @@ export class LeaseJournal {
     for (const name of names) {
       const parsed = vLease.safeParse(parseJson(await readFile(join(this.directory, name), "utf8")));
       if (parsed.success) leases.push(parsed.data);
-      // A torn write of a process that died: it never acted on that lease.
-      else await rm(join(this.directory, name), { force: true });
+      // A write that a process died of: nobody acted on that lease, and it is not removed under the name of its lease.
+      if (!parsed.success || !name.endsWith(SUFFIX)) await rm(join(this.directory, name), { force: true });
     }
     return leases;
   }
 
   private file(leaseId: string): string {
-    return join(this.directory, `${sha256Hex(leaseId).slice(0, 32)}.json`);
+    return join(this.directory, `${sha256Hex(leaseId).slice(0, 32)}${SUFFIX}`);
   }
 }
