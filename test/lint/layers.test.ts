@@ -94,7 +94,7 @@ describe("rooms of the repository", () => {
     ["example/convex/agentFactory.ts", "convex-agent-factory"],
     ["example/app/page.tsx", "convex-agent-factory/react"],
     ["example/app/page.tsx", "../convex/_generated/api"],
-    ["dev/demo/main.ts", "../../src/component/pool/plan.js"],
+    ["dev/demo/main.ts", "../../src/component/pool/plan/plan.js"],
     ["dev/demo/main.ts", "../../worker-image/src/config.js"],
     ["test/e2e/turn.test.ts", "../../dev/demo/main.js"],
     ["test/e2e/turn.test.ts", "../../src/component/queue/tables.js"],

@@ -57,7 +57,7 @@ describe("house rules", () => {
     ["loose equality", "src/client/expose.ts", "export const f = (x: unknown) => x == 1;\n", "eqeqeq"],
     [
       "process.env in the component",
-      "src/component/pool/plan.ts",
+      "src/component/pool/plan/plan.ts",
       "export const f = () => process.env.KEY;\n",
       "no-restricted-globals",
     ],

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startFlyEmulator, type FlyEmulator } from "../../dev/fly-emulator/index.js";
 import { destroyMachine } from "../../src/component/pool/steps.js";
-import { createMachineWithVolume, removeVolume } from "../../src/component/pool/volumeSteps.js";
+import { createMachineWithVolume, removeVolume } from "../../src/component/pool/volumes/volumeSteps.js";
 import { flyProvider } from "../../src/component/providers/fly/client.js";
 import type { Provider } from "../../src/component/providers/provider.js";
 

@@ -4,7 +4,7 @@ import type { ActionCtx, MutationCtx } from "../functions.js";
 import { enqueue, inComponent, type Harness } from "../setup.test-kit.js";
 import { letTimePass, PROVIDER, startPool, useFakePool, whileTimePasses, type Pool } from "./pool.test-kit.js";
 import { reconcilePool } from "./reconcile.js";
-import { WITH_VOLUMES } from "./volumes.test-kit.js";
+import { WITH_VOLUMES } from "./volumes/volumes.test-kit.js";
 
 type Cost = { read: number; written: number; lists: number; calls: number };
 

@@ -18,7 +18,7 @@ import {
   whileTimePasses,
   type Pool,
 } from "./pool.test-kit.js";
-import { volumeRows, WITH_VOLUMES } from "./volumes.test-kit.js";
+import { volumeRows, WITH_VOLUMES } from "./volumes/volumes.test-kit.js";
 
 const SECOND = 1_000;
 const MINUTE = 60_000;

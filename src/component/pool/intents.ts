@@ -11,9 +11,9 @@ import { recordEvent } from "../workers/timeline.js";
 import { homeOf } from "./homes.js";
 import { configKeyOf } from "./machines.js";
 import type { Observation } from "./observe.js";
-import type { PlanAction, PlannedWorker, SeenMachine } from "./situation.js";
-import { volumeName } from "./volumeNames.js";
-import { endWorker, recordMount, recordVolume } from "./volumes.js";
+import type { PlanAction, PlannedWorker, SeenMachine } from "./plan/situation.js";
+import { volumeName } from "./volumes/volumeNames.js";
+import { endWorker, recordMount, recordVolume } from "./volumes/volumes.js";
 
 /**
  * Steps that have not begun by then are left to the next run, and those that have try nothing new: even if every answer

@@ -12,10 +12,10 @@ import { vBreaker } from "./breaker.js";
 import { reconcilePool } from "./reconcile.js";
 import { observe } from "./observe.js";
 import { commitPlan, finishRun } from "./run.js";
-import { readSightings, rememberSightings as keepSightings } from "./sightings.js";
+import { readSightings, rememberSightings as keepSightings } from "./cleanup/sightings.js";
 import { vLeftovers } from "./internalVolumes.js";
-import { endWorker, recordMount } from "./volumes.js";
-import { fenceSome as fenceWorkers } from "./wipe.js";
+import { endWorker, recordMount } from "./volumes/volumes.js";
+import { fenceSome as fenceWorkers } from "./cleanup/wipe.js";
 
 const vPlannedWorker = v.object({
   workerId: v.string(),

@@ -4,9 +4,9 @@ import { vNullableNumber, vNullableString } from "../../shared/views.js";
 import { internalMutation, internalQuery } from "../functions.js";
 import { readLiveWorker } from "../workers/fleet.js";
 import { readPolicy } from "./policy.js";
-import { readUnsaved } from "./unsaved.js";
-import { isVolumeKnown, readLeftovers } from "./volumes.js";
-import { recordRemoval as keepRemoval, takeRemovals as takeVolumes } from "./volumes.js";
+import { readUnsaved } from "./volumes/unsaved.js";
+import { isVolumeKnown, readLeftovers } from "./volumes/volumes.js";
+import { recordRemoval as keepRemoval, takeRemovals as takeVolumes } from "./volumes/volumes.js";
 
 const vTrouble = v.object({ kind: v.string(), message: v.string() });
 export const vLeftovers = v.object({

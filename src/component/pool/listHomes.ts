@@ -7,7 +7,7 @@ import type { Observation } from "./observe.js";
 import { describeProblem } from "./problem.js";
 import type { Providers } from "./providers.js";
 import type { Seen } from "./run.js";
-import type { SeenMachine } from "./situation.js";
+import type { SeenMachine } from "./plan/situation.js";
 
 /** Each home once. @throws what the list of the home that machines are made in throws */
 export async function listHomes(

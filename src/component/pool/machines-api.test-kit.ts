@@ -3,7 +3,7 @@
  * of the real one. Its machines run no process; whoever plays the workers asks for them.
  */
 import { FLY_API_URL } from "../providers/fly/client.js";
-import { VolumeShelf } from "./volumes-api.test-kit.js";
+import { VolumeShelf } from "./volumes/volumes-api.test-kit.js";
 
 export type ApiMachine = {
   id: string;

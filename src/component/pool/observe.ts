@@ -6,14 +6,14 @@ import type { QueryCtx } from "../functions.js";
 import { overdueSince } from "../queue/deadlines.js";
 import { readReadyLanes } from "../queue/ready.js";
 import { readLiveWorkers, type LiveWorker } from "../workers/fleet.js";
-import { spawnsHeldUntil, standingFailures, type BootFailures } from "./boot.js";
+import { spawnsHeldUntil, standingFailures, type BootFailures } from "./plan/boot.js";
 import { CLOSED, type Breaker } from "./breaker.js";
 import { homeOf } from "./homes.js";
 import { configKeyOf } from "./machines.js";
 import { findPool } from "./policy.js";
-import type { RegionCooldown } from "./regions.js";
-import type { PlannedWorker, WaitingLane } from "./situation.js";
-import { readLeftovers, type Leftovers } from "./volumes.js";
+import type { RegionCooldown } from "./plan/regions.js";
+import type { PlannedWorker, WaitingLane } from "./plan/situation.js";
+import { readLeftovers, type Leftovers } from "./volumes/volumes.js";
 
 /** What one look at the ready set reads at most. */
 const MAX_WAITING = 1_000;

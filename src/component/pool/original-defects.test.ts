@@ -7,7 +7,7 @@ import { flyProvider, FLY_API_URL } from "../providers/fly/client.js";
 import { machineState } from "../providers/fly/responses.js";
 import { stateOf } from "./machines-api.test-kit.js";
 import { health, letTimePass, liveRows, PROVIDER, reconcileNow, setPolicy } from "./pool.test-kit.js";
-import { addVolumeOf, storeSnapshot, WITH_VOLUMES } from "./volumes.test-kit.js";
+import { addVolumeOf, storeSnapshot, WITH_VOLUMES } from "./volumes/volumes.test-kit.js";
 import { startPool, useFakePool, whileTimePasses, workerRows } from "./pool.test-kit.js";
 
 const SECOND = 1_000;

@@ -3,7 +3,7 @@ import { agentFactoryError } from "../../shared/errors.js";
 import { DEFAULT_SCALING_POLICY, type ProviderConfig, type ScalingPolicy } from "../../shared/provider-config.js";
 import type { MutationCtx, QueryCtx } from "../functions.js";
 import { requireIdentifier, requireIntegerBetween } from "../validation.js";
-import { VOLUME_NAME_PREFIX } from "./volumeNames.js";
+import { VOLUME_NAME_PREFIX } from "./volumes/volumeNames.js";
 
 const MAX_WORKERS = 1_000;
 const MAX_CONVERSATIONS_PER_WORKER = 64;

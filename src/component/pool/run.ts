@@ -11,13 +11,13 @@ import type { MutationCtx } from "../functions.js";
 import { requestCapacity, settleRequest } from "../queue/capacity.js";
 import { recordEvent } from "../workers/timeline.js";
 import { afterFault, CLOSED, closed, faultOf, type Breaker } from "./breaker.js";
-import type { BootFailures } from "./boot.js";
+import type { BootFailures } from "./plan/boot.js";
 import { applyAction, type ProviderStep, type Scene, type SpawnTicket } from "./intents.js";
 import { deadlineOfRunning, findRun, type Observation } from "./observe.js";
-import { plan } from "./plan.js";
+import { plan } from "./plan/plan.js";
 import type { Problem } from "./problem.js";
-import { nextCooldowns } from "./regions.js";
-import type { SeenMachine } from "./situation.js";
+import { nextCooldowns } from "./plan/regions.js";
+import type { SeenMachine } from "./plan/situation.js";
 import type { vProblem } from "./tables.js";
 
 /** Longer than any run, see `STEPS_BUDGET_MS`: one that has not ended by then died, and the next takes over. */

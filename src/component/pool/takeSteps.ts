@@ -7,11 +7,11 @@ import { hasMetadata, machineSpec, ownershipMetadata, type Ownership } from "./m
 import { homeOf } from "./homes.js";
 import { describeProblem, type Problem } from "./problem.js";
 import type { Providers } from "./providers.js";
-import { nextCooldowns, regionsToTry, type RegionCooldown } from "./regions.js";
+import { nextCooldowns, regionsToTry, type RegionCooldown } from "./plan/regions.js";
 import { STEPS_BUDGET_MS, type ProviderStep } from "./intents.js";
 import { resumeMachine, suspendMachine } from "./power.js";
 import { createMachine, destroyMachine, type CreateOutcome } from "./steps.js";
-import { createMachineWithVolume, type VolumeCreateOutcome, type Wish } from "./volumeSteps.js";
+import { createMachineWithVolume, type VolumeCreateOutcome, type Wish } from "./volumes/volumeSteps.js";
 
 /** Enough that one slow answer does not hold up the others, few enough for a provider not to mind. */
 const CONCURRENT_STEPS = 8;

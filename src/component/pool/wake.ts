@@ -13,9 +13,9 @@ import { mayAsk } from "./breaker.js";
 import { homeOf } from "./homes.js";
 import { retryPowerAfter } from "./intents.js";
 import { deadlineOfRunning, findRun, type Observation } from "./observe.js";
-import { plan } from "./plan.js";
+import { plan } from "./plan/plan.js";
 import { Providers } from "./providers.js";
-import type { PlanAction } from "./situation.js";
+import type { PlanAction } from "./plan/situation.js";
 import { takeResumes, type ResumeStep, type StepsOutcome } from "./takeSteps.js";
 
 /** Each is a few documents, and a provider that is asked for more than this at once answers ever more slowly. */

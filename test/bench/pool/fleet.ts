@@ -1,6 +1,6 @@
 /** Worker rows as the product keeps them, in memory: every change of a status goes through its own lifecycle table. */
 import { LIVE_STATUSES, nextWorkerStatus, type WorkerEvent } from "../../../src/component/workers/lifecycle.js";
-import type { PlannedWorker } from "../../../src/component/pool/situation.js";
+import type { PlannedWorker } from "../../../src/component/pool/plan/situation.js";
 import type { ScalingPolicy } from "../../../src/shared/provider-config.js";
 
 /** Three heartbeats fit into a lease, as enrollment tells a worker. */

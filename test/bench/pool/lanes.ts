@@ -1,6 +1,6 @@
 /** The queue as far as the pool can tell: conversations whose messages run one after the other, and which of them wait. */
 import { WARM_WORKER_GRACE_MS } from "../../../src/component/queue/lane.js";
-import type { WaitingLane } from "../../../src/component/pool/situation.js";
+import type { WaitingLane } from "../../../src/component/pool/plan/situation.js";
 import type { Message } from "./traces.js";
 
 export type Lane = WaitingLane & {

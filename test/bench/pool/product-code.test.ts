@@ -1,6 +1,6 @@
 /** Shows that what is simulated is the product: with another plan, lifecycle or step in its place the result is another. */
 import { afterEach, describe, expect, it, vi } from "vitest";
-import * as planning from "../../../src/component/pool/plan.js";
+import * as planning from "../../../src/component/pool/plan/plan.js";
 import * as lifecycle from "../../../src/component/workers/lifecycle.js";
 import * as power from "../../../src/component/pool/power.js";
 import * as steps from "../../../src/component/pool/steps.js";
@@ -8,7 +8,7 @@ import { policyOf } from "./policies.js";
 import { simulateProduct } from "./product.js";
 import { makeTrace } from "./traces.js";
 
-vi.mock("../../../src/component/pool/plan.js", { spy: true });
+vi.mock("../../../src/component/pool/plan/plan.js", { spy: true });
 vi.mock("../../../src/component/pool/power.js", { spy: true });
 vi.mock("../../../src/component/pool/steps.js", { spy: true });
 vi.mock("../../../src/component/workers/lifecycle.js", { spy: true });

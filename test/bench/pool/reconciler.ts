@@ -1,10 +1,10 @@
 /** The product's reconcile in virtual time: when it runs, what it looks at, and how its plan becomes rows and requests. */
 import { backoffMs, unitFromText, type BackoffPolicy } from "../../../src/shared/backoff.js";
 import { RECONCILE_WINDOW_MS, WAKE_WINDOW_MS } from "../../../src/component/queue/capacity.js";
-import { isAsleep } from "../../../src/component/pool/demand.js";
-import { isFull, nextDeadline, plan } from "../../../src/component/pool/plan.js";
-import { VANISHED_MS } from "../../../src/component/pool/repair.js";
-import type { PlanAction, PlanInput, SeenMachine, WaitingLane } from "../../../src/component/pool/situation.js";
+import { isAsleep } from "../../../src/component/pool/plan/demand.js";
+import { isFull, nextDeadline, plan } from "../../../src/component/pool/plan/plan.js";
+import { VANISHED_MS } from "../../../src/component/pool/plan/repair.js";
+import type { PlanAction, PlanInput, SeenMachine, WaitingLane } from "../../../src/component/pool/plan/situation.js";
 import { ProviderError, type MachineState } from "../../../src/component/providers/provider.js";
 import { DURATIONS } from "./assumptions.js";
 import type { Cloud } from "./cloud.js";
