@@ -97,6 +97,11 @@ export class GatewayProcess {
     return this.output.toString();
   }
 
+  /** The same, fit for a log. @param clean applied to each piece that the shortening has left, for it may have cut a secret */
+  printedWithout(clean: (piece: string) => string): string {
+    return this.output.toString(clean);
+  }
+
   /** How it ended, if it has. */
   get ending(): GatewayExit | null {
     return this.exit;

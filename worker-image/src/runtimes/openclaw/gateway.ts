@@ -111,7 +111,8 @@ export class Gateway implements RunGateway {
 
   /** What the process printed last, fit for a log. */
   private get lastWords(): string {
-    return redacted(this.process.printed, { ...this.parts.input.environment, TOKEN: this.address.token });
+    const secrets = { ...this.parts.input.environment, TOKEN: this.address.token };
+    return this.process.printedWithout((piece) => redacted(piece, secrets));
   }
 
   get isAlive(): boolean {
