@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { temporaryDirectory } from "../../testing/temporary.js";
+import { redacted } from "../redaction.js";
 import { GatewayProcess } from "./gateway-process.js";
 
 async function freePort(): Promise<number> {
@@ -24,7 +25,7 @@ async function started(script: string) {
   const environment = { PATH: process.env["PATH"] ?? "", OPENCLAW_GATEWAY_TOKEN: address.token };
   const gateway = GatewayProcess.start({ node: process.execPath, entry, directory, environment, address });
   onTestFinished(() => gateway.stop({ now: true }));
-  return { gateway, directory };
+  return { gateway, directory, token: address.token };
 }
 
 const READY = `
@@ -52,6 +53,15 @@ describe("a gateway", () => {
     expect(gateway.isAlive).toBe(false);
     expect(gateway.ending).toEqual({ code: null, signal: "SIGTERM" });
     expect(await gateway.isReady()).toBe(false);
+  });
+
+  it("shows no half of a secret that was cut where its output was shortened", async () => {
+    const { gateway, token } = await started(`
+      process.stdout.write("x".repeat(3_990) + process.env.OPENCLAW_GATEWAY_TOKEN + "y".repeat(9_000));
+    `);
+    await expect(gateway.untilReady(never)).rejects.toThrow();
+    expect(gateway.printed).toContain(token.slice(0, 10));
+    expect(gateway.printedWithout((piece) => redacted(piece, { TOKEN: token }))).not.toContain(token.slice(0, 10));
   });
 
   it("with a wrong configuration says which key it is", async () => {
