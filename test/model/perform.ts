@@ -13,7 +13,8 @@ import {
   setAgent,
   setPolicy,
 } from "./perform-operations.js";
-import { claim, claimAll, completeTurn, failTurn, forge, heartbeat, releaseTurn, stream } from "./perform-turns.js";
+import { claim, claimAll } from "./perform-claims.js";
+import { completeTurn, failTurn, forge, heartbeat, releaseTurn, stream } from "./perform-turns.js";
 import { isBarred } from "./reference/claims.js";
 import { isAlive, type Lease, type Message } from "./reference/state.js";
 import { startWorker } from "./setup.js";

@@ -6,7 +6,8 @@
 import { rm } from "node:fs/promises";
 import process from "node:process";
 import { commandOptions } from "../../command-options.js";
-import { MUTANTS, type Mutant } from "./list.js";
+import { MUTANTS } from "./list.js";
+import type { Mutant } from "./mutant.js";
 import { copyTree, requireHealthy, tryMutant, type Verdict } from "./run.js";
 
 const DAY_MS = 24 * 60 * 60_000;

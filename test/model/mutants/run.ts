@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
-import type { Mutant } from "./list.js";
+import type { Mutant } from "./mutant.js";
 
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 /** What tests of the queue need of the tree. */

@@ -1,0 +1,148 @@
+/** Ways to break who may run what: leases, generations, claims and their order among lanes. */
+import { QUEUE, type Mutant } from "./mutant.js";
+
+export const LEASE_MUTANTS: readonly Mutant[] = [
+  {
+    name: "skip the generation check",
+    breaks: "INV-03",
+    file: `${QUEUE}/held.ts`,
+    find: "lease.generation !== claim.generation ||",
+    replace: "",
+  },
+  {
+    name: "let any worker act on a lease",
+    breaks: "INV-03",
+    file: `${QUEUE}/held.ts`,
+    find: "lease.workerId !== claim.workerId ||",
+    replace: "",
+  },
+  {
+    name: "accept a completion after the lease has expired",
+    breaks: "INV-04",
+    file: `${QUEUE}/held.ts`,
+    find: "!isLeaseAlive(lease, await findHolder(ctx, claim.workerId), Date.now())",
+    replace: "(await findHolder(ctx, claim.workerId)) === null",
+  },
+  {
+    name: "be alive at the deadline itself",
+    breaks: "INV-04",
+    file: `${QUEUE}/liveness.ts`,
+    find: 'return holder.state === "live" && now < holder.expiresAt;',
+    replace: 'return holder.state === "live" && now <= holder.expiresAt;',
+  },
+  {
+    name: "run on at the run's deadline itself",
+    breaks: "INV-06",
+    file: `${QUEUE}/liveness.ts`,
+    find: "now < lease.runDeadlineAt",
+    replace: "now <= lease.runDeadlineAt",
+  },
+  {
+    name: "let a heartbeat revive a lapsed worker with its leases",
+    breaks: "INV-05",
+    file: `${QUEUE}/liveness.ts`,
+    find: "if (!isHolderLive(holder, Date.now())) return false;",
+    replace: "",
+  },
+  {
+    name: "revive a worker in the same life",
+    breaks: "INV-05",
+    file: `${QUEUE}/liveness.ts`,
+    find: "epoch: holder.epoch + 1",
+    replace: "epoch: holder.epoch",
+  },
+  {
+    name: "let a heartbeat extend the run's deadline",
+    breaks: "INV-06",
+    file: `${QUEUE}/liveness.ts`,
+    find: '  await ctx.db.patch("leaseHolders", holder._id, nextBeat(holder));\n  return true;',
+    replace: `  await ctx.db.patch("leaseHolders", holder._id, nextBeat(holder));
+  const leases = ctx.db.query("leases").withIndex("by_worker", (range) => range.eq("workerId", workerId));
+  for await (const lease of leases) await ctx.db.patch("leases", lease._id, { runDeadlineAt: Date.now() + 900_000 });
+  return true;`,
+  },
+  {
+    name: "reuse a generation",
+    breaks: "INV-02",
+    file: `${QUEUE}/claim.ts`,
+    find: "const generation = lane.generation + 1;",
+    replace: "const generation = Math.max(1, lane.generation);",
+  },
+  {
+    name: "count no attempt at the claim",
+    breaks: "INV-20, INV-22",
+    file: `${QUEUE}/claim.ts`,
+    find: "attempts: message.attempts + 1",
+    replace: "attempts: Math.max(1, message.attempts)",
+  },
+  {
+    name: "count no attempt on expiry",
+    breaks: "INV-22",
+    file: `${QUEUE}/recovery.ts`,
+    find: "return await endFailedTurn(ctx, lease, message, {",
+    replace: "return await endFailedTurn(ctx, lease, { ...message, attempts: message.attempts - 1 }, {",
+  },
+  {
+    name: "claim a lane that runs already",
+    breaks: "INV-01, INV-08",
+    file: `${QUEUE}/claim.ts`,
+    find: 'if (lane.state !== "ready" || lane.poolKey !== poolKey) return false;',
+    replace: 'if ((lane.state !== "ready" && lane.state !== "leased") || lane.poolKey !== poolKey) return false;',
+  },
+  {
+    name: "claim what is reserved for another worker",
+    breaks: "INV-31",
+    file: `${QUEUE}/claim.ts`,
+    find: "return lane.audience === ANY_WORKER || lane.audience === workerId;",
+    replace: "return lane.audience !== workerId || lane.audience === workerId;",
+  },
+  {
+    name: "claim beyond the worker's capacity",
+    breaks: "INV-32",
+    file: `${QUEUE}/claim.ts`,
+    find: "if (held.length >= claimant.capacity) return null;",
+    replace: "if (held.length > claimant.capacity) return null;",
+  },
+  {
+    name: "let a lapsed worker claim",
+    breaks: "INV-04",
+    file: `${QUEUE}/claim.ts`,
+    find: "if (holder === null || !isHolderLive(holder, now)) return null;",
+    replace: "if (holder === null) return null;",
+  },
+  {
+    name: "claim for a disabled agent",
+    breaks: "INV-24",
+    file: `${QUEUE}/claim.ts`,
+    find: "if (!agent.enabled) {",
+    replace: 'if (!agent.enabled && agent.version === "") {',
+  },
+  {
+    name: "sort by priority only",
+    breaks: "INV-31",
+    file: `${QUEUE}/lane.ts`,
+    find: "return readySince - priority * PRIORITY_HEAD_START_MS;",
+    replace: "return (readySince === 0 ? 0 : 1) - priority * PRIORITY_HEAD_START_MS;",
+  },
+  {
+    name: "ignore priority",
+    breaks: "INV-31",
+    file: `${QUEUE}/lane.ts`,
+    find: "return readySince - priority * PRIORITY_HEAD_START_MS;",
+    replace: "return readySince - Math.min(0, priority) * PRIORITY_HEAD_START_MS;",
+  },
+  {
+    name: "serve the shards in their own order instead of by rank",
+    breaks: "INV-31",
+    file: `${QUEUE}/claim.ts`,
+    find: "return heads.sort((left, right) => left.rank - right.rank);",
+    replace: "return heads;",
+  },
+  {
+    name: "be due only after the time",
+    breaks: "INV-12",
+    file: `${QUEUE}/lane.ts`,
+    find: "return head.scheduledFor <= now;",
+    replace: "return head.scheduledFor < now;",
+  },
+];
