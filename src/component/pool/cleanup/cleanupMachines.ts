@@ -1,6 +1,6 @@
 /** The part of the cleanup about machines. */
 import { internal } from "../../_generated/api.js";
-import { isOver, pickDue, sentenceOf, type Sweep } from "./cleanupSweep.js";
+import { isOver, sentenceOf, sortOut, type Sweep } from "./cleanupSweep.js";
 import { workerIdOf } from "../machines.js";
 import { judge, type OrphanRule } from "../plan/orphans.js";
 import { destroyMachine } from "../steps.js";
@@ -9,21 +9,14 @@ import { destroyMachine } from "../steps.js";
 export async function sweepMachines(sweep: Sweep, liveNames: ReadonlySet<string>): Promise<string[]> {
   const { ctx, provider, ownership, found, report, now, deadline } = sweep;
   const rule: OrphanRule = { ownership, liveNames, now };
-  const verdicts = found.machines.map((machine) => ({ machine, verdict: judge(machine, rule) }));
-  const judged = (wanted: string) => verdicts.filter(({ verdict }) => verdict === wanted).map(({ machine }) => machine);
-  const foreign = judged("foreign");
-  report.machineIdsForeign = foreign.map(({ machineId }) => machineId);
-  const orphans = judged("orphan");
-  const due = pickDue(
-    sweep,
-    {
-      noun: "machines",
-      owned: found.machines.length - foreign.length,
-      pending: report.machineIdsPending,
-      idOf: ({ machineId }) => machineId,
-    },
-    orphans,
-  );
+  const { orphanIds, due } = sortOut(sweep, {
+    noun: "machines",
+    things: found.machines,
+    idOf: ({ machineId }) => machineId,
+    judge: (machine) => judge(machine, rule),
+    foreign: report.machineIdsForeign,
+    pending: report.machineIdsPending,
+  });
   for (const { machineId, metadata } of due) {
     if (isOver(sweep, "machines", report.machineIdsDeleted.length)) break;
     try {
@@ -41,5 +34,5 @@ export async function sweepMachines(sweep: Sweep, liveNames: ReadonlySet<string>
       report.errors.push(`Machine ${machineId}: ${sentenceOf(error)}`);
     }
   }
-  return orphans.map(({ machineId }) => machineId);
+  return orphanIds;
 }

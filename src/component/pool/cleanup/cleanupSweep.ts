@@ -26,13 +26,33 @@ export type Sweep = {
   deadline: number;
 };
 
-/** The orphans that are destroyed now, of `owned` in all; the rest goes into `pending`. */
-export function pickDue<Orphan>(
+/** What there is of one kind, whose it is, and where the report says so. */
+type Kind<Thing> = {
+  noun: string;
+  things: Thing[];
+  idOf: (thing: Thing) => string;
+  judge: (thing: Thing) => string;
+  /** Lists of the report that are filled: what is not ours, and ours that waits for a second look. */
+  foreign: string[];
+  pending: string[];
+};
+
+/** The orphans of a kind, and those of them that are destroyed now; the report names the rest. */
+export function sortOut<Thing>(sweep: Sweep, kind: Kind<Thing>): { orphanIds: string[]; due: Thing[] } {
+  const verdicts = kind.things.map((thing) => ({ thing, verdict: kind.judge(thing) }));
+  const judged = (wanted: string) => verdicts.filter(({ verdict }) => verdict === wanted).map(({ thing }) => thing);
+  const foreign = judged("foreign");
+  kind.foreign.push(...foreign.map(kind.idOf));
+  const orphans = judged("orphan");
+  const due = pickDue(sweep, kind, { orphans, owned: kind.things.length - foreign.length });
+  return { orphanIds: orphans.map(kind.idOf), due };
+}
+
+function pickDue<Thing>(
   { report, seenBefore, dryRun, maxPercent }: Sweep,
-  kind: { noun: string; owned: number; pending: string[]; idOf: (orphan: Orphan) => string },
-  orphans: Orphan[],
-): Orphan[] {
-  const { noun, owned, pending, idOf } = kind;
+  { noun, pending, idOf }: Kind<Thing>,
+  { orphans, owned }: { orphans: Thing[]; owned: number },
+): Thing[] {
   const due = orphans.filter((orphan) => seenBefore.has(idOf(orphan)));
   pending.push(...orphans.filter((orphan) => !due.includes(orphan)).map(idOf));
   if (due.length > UNSUSPICIOUS_DELETIONS && due.length * 100 > owned * maxPercent) {

@@ -3,7 +3,7 @@ import { internal } from "../../_generated/api.js";
 import type { CleanupReport } from "../../../shared/reports.js";
 import type { ActionCtx } from "../../functions.js";
 import type { ObservedVolume, Provider } from "../../providers/provider.js";
-import { isOver, pickDue, sentenceOf, type Sweep } from "./cleanupSweep.js";
+import { isOver, sentenceOf, sortOut, type Sweep } from "./cleanupSweep.js";
 import { unsavedProblem } from "../volumes/leftoverVolumes.js";
 import type { Ownership } from "../machines.js";
 import { judgeVolume, mountedVolumes, type VolumeRule } from "./orphanVolumes.js";
@@ -19,21 +19,14 @@ export async function sweepVolumes(sweep: Sweep): Promise<string[]> {
   const workerIds = found.volumes.flatMap(({ name }) => workerOfVolume(ownership, name) ?? []);
   const wantedBy = await readWanted(ctx, workerIds);
   const rule: VolumeRule = { ownership, wantedBy, mounted: mountedVolumes(found.machines), now };
-  const verdicts = found.volumes.map((volume) => ({ volume, verdict: judgeVolume(volume, rule) }));
-  const judged = (wanted: string) => verdicts.filter(({ verdict }) => verdict === wanted).map(({ volume }) => volume);
-  const foreign = judged("foreign");
-  report.volumeIdsForeign = foreign.map(({ volumeId }) => volumeId);
-  const orphans = judged("orphan");
-  const due = pickDue(
-    sweep,
-    {
-      noun: "volumes",
-      owned: found.volumes.length - foreign.length,
-      pending: report.volumeIdsPending,
-      idOf: ({ volumeId }) => volumeId,
-    },
-    orphans,
-  );
+  const { orphanIds, due } = sortOut(sweep, {
+    noun: "volumes",
+    things: found.volumes,
+    idOf: ({ volumeId }) => volumeId,
+    judge: (volume) => judgeVolume(volume, rule),
+    foreign: report.volumeIdsForeign,
+    pending: report.volumeIdsPending,
+  });
   for (const volume of due) {
     if (isOver(sweep, "volumes", report.volumeIdsDeleted.length)) break;
     const isStillOrphan = async () => {
@@ -44,7 +37,7 @@ export async function sweepVolumes(sweep: Sweep): Promise<string[]> {
     };
     await removeReported(sweep, volume, isStillOrphan);
   }
-  return orphans.map(({ volumeId }) => volumeId);
+  return orphanIds;
 }
 
 /** Deletes every volume of the pool that nothing is attached to and that holds nothing of its own; for teardown only. */
