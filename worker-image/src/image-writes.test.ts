@@ -5,23 +5,12 @@
 import { createHash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
+import { describe, expect, it } from "vitest";
 import { EXIT_DONE, EXIT_MISCONFIGURED } from "./exit-codes.js";
-import { CREDENTIAL, FakeBackend } from "./testing/fake-backend.js";
-import { FakeStorage } from "./testing/fake-storage.js";
-import { SyncServer } from "./testing/sync-server.js";
-import { temporaryDirectory } from "./testing/temporary.js";
+import { startSystem, useBundle } from "./testing/bundled-worker.js";
 import { untilOver } from "./testing/test-worker.js";
-import { buildWorker, startWorker } from "./testing/worker-process.js";
 
-let bundle: string;
-const afterwards: (() => Promise<void>)[] = [];
-beforeAll(async () => {
-  bundle = await buildWorker(await temporaryDirectory((cleanUp) => afterwards.push(cleanUp)));
-});
-afterAll(async () => {
-  for (const cleanUp of afterwards) await cleanUp();
-});
+const bundle = useBundle();
 
 /** Node reads everything and writes below `folders` only; it starts no other program either. */
 function mayOnlyWriteTo(...folders: string[]): Record<string, string> {
@@ -31,25 +20,9 @@ function mayOnlyWriteTo(...folders: string[]): Record<string, string> {
   return { NODE_OPTIONS: [permission, "--allow-fs-read=*", ...writes].join(" "), NODE_NO_WARNINGS: "1" };
 }
 
-async function system({ onTestFinished }: Pick<TestContext, "onTestFinished">) {
-  const storage = new FakeStorage();
-  await storage.start();
-  const backend = new FakeBackend(storage);
-  const server = new SyncServer(backend);
-  const url = await server.start();
-  onTestFinished(async () => {
-    await server.stop();
-    await storage.stop();
-  });
-  const root = await temporaryDirectory(onTestFinished);
-  const start = (environment: Record<string, string>) =>
-    startWorker(bundle, { root, url, credential: CREDENTIAL }, onTestFinished, environment);
-  return { backend, storage, root, start };
-}
-
 describe("on a root that cannot be written to", { timeout: 60_000 }, () => {
   it("a worker enrolls, fetches a file, answers, saves a snapshot and leaves", async (context) => {
-    const { backend, storage, root, start } = await system(context);
+    const { backend, storage, root, start } = await startSystem(bundle(), context.onTestFinished);
     const { child, exit, stderr } = await start(mayOnlyWriteTo(join(root, "data"), join(root, "run/agent-factory")));
     const content = Buffer.from("The door opens with 4711.\n");
     const storageId = storage.put(content);
@@ -76,7 +49,7 @@ describe("on a root that cannot be written to", { timeout: 60_000 }, () => {
   });
 
   it("a worker whose data folder is a part of it says so and ends", async (context) => {
-    const { root, start } = await system(context);
+    const { root, start } = await startSystem(bundle(), context.onTestFinished);
     const { exit, stderr } = await start(mayOnlyWriteTo(join(root, "elsewhere")));
     expect(await exit).toEqual({ code: EXIT_MISCONFIGURED, signal: null });
     expect(stderr()).toMatch(/^agent-factory worker: .*cannot be written[^\n]*\n$/);

@@ -1,41 +1,16 @@
 /** The bundle as it ships, as a process: configuration errors, a whole life, signals, kills, suspension. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { WORKER_ENVIRONMENT } from "../../src/shared/worker-environment.js";
 import { EXIT_DONE, EXIT_MISCONFIGURED, EXIT_REJECTED } from "./exit-codes.js";
-import { CREDENTIAL, FakeBackend } from "./testing/fake-backend.js";
-import { FakeStorage } from "./testing/fake-storage.js";
-import { SyncServer } from "./testing/sync-server.js";
-import { temporaryDirectory, type OnTestFinished } from "./testing/temporary.js";
+import { startSystem, useBundle } from "./testing/bundled-worker.js";
+import { CREDENTIAL } from "./testing/fake-backend.js";
 import { PATIENCE, until, untilOver } from "./testing/test-worker.js";
-import { buildWorker, startProcess, startWorker } from "./testing/worker-process.js";
+import { startProcess } from "./testing/worker-process.js";
 import { sleep } from "./timing.js";
 
-let bundle: string;
-const afterwards: (() => Promise<void>)[] = [];
-beforeAll(async () => {
-  bundle = await buildWorker(await temporaryDirectory((cleanUp) => afterwards.push(cleanUp)));
-});
-afterAll(async () => {
-  for (const cleanUp of afterwards) await cleanUp();
-});
-
-async function system(atEnd: OnTestFinished) {
-  const storage = new FakeStorage();
-  await storage.start();
-  const backend = new FakeBackend(storage);
-  const server = new SyncServer(backend);
-  const url = await server.start();
-  atEnd(async () => {
-    await server.stop();
-    await storage.stop();
-  });
-  const root = await temporaryDirectory(atEnd);
-  const start = (environment?: Record<string, string>, credential: string | null = CREDENTIAL) =>
-    startWorker(bundle, { root, url, credential }, atEnd, environment);
-  return { backend, storage, server, root, start };
-}
+const bundle = useBundle();
 
 describe.concurrent("a configuration that cannot work", () => {
   const complete = {
@@ -66,7 +41,7 @@ describe.concurrent("a configuration that cannot work", () => {
   for (const [what, environment, line] of cases) {
     it(`(${what}) is one line and exit code 78`, async ({ onTestFinished }) => {
       const { exit, stderr } = startProcess(
-        bundle,
+        bundle(),
         { ...environment, [WORKER_ENVIRONMENT.logLevel]: "silent" },
         onTestFinished,
       );
@@ -79,7 +54,7 @@ describe.concurrent("a configuration that cannot work", () => {
 
 describe.concurrent("a worker process", { timeout: 60_000 }, () => {
   it("enrolls, works, says how it is, and leaves when told to", async ({ onTestFinished }) => {
-    const { backend, root, start } = await system(onTestFinished);
+    const { backend, root, start } = await startSystem(bundle(), onTestFinished);
     const { child, exit, stdout, stderr, health } = await start();
     const message = await untilOver(backend.enqueue("c", "remember the bundle works"));
     expect(message.reply).toContain("I keep 1 note now.");
@@ -98,7 +73,7 @@ describe.concurrent("a worker process", { timeout: 60_000 }, () => {
   });
 
   it("that is killed in mid-turn goes on where it was when it is started again", async ({ onTestFinished }) => {
-    const { backend, start } = await system(onTestFinished);
+    const { backend, start } = await startSystem(bundle(), onTestFinished);
     const first = await start({ AGENT_FACTORY_ECHO_DELAY_MS: "100" });
     await untilOver(backend.enqueue("c", "remember one"));
     const message = backend.enqueue("c", "remember two");
@@ -114,7 +89,7 @@ describe.concurrent("a worker process", { timeout: 60_000 }, () => {
   });
 
   it("leaves at once when it is told twice", async ({ onTestFinished }) => {
-    const { backend, start } = await system(onTestFinished);
+    const { backend, start } = await startSystem(bundle(), onTestFinished);
     const { child, exit, stdout } = await start({ AGENT_FACTORY_ECHO_DELAY_MS: "1000" });
     const message = backend.enqueue("c", "a long answer that takes its time");
     await until(() => message.streamed !== "");
@@ -125,14 +100,14 @@ describe.concurrent("a worker process", { timeout: 60_000 }, () => {
   });
 
   it("that is refused says so in one line", async ({ onTestFinished }) => {
-    const { start } = await system(onTestFinished);
+    const { start } = await startSystem(bundle(), onTestFinished);
     const { exit, stderr } = await start({}, "not-the-right-credential");
     expect(await exit).toEqual({ code: EXIT_REJECTED, signal: null });
     expect(stderr()).toMatch(/^agent-factory worker: The backend refused to enroll worker worker-1: [^\n]+\n$/);
   });
 
   it("that never reaches its backend says so once, waits, and leaves when told to", async ({ onTestFinished }) => {
-    const { server, start } = await system(onTestFinished);
+    const { server, start } = await startSystem(bundle(), onTestFinished);
     await server.stop();
     const { child, exit, stdout } = await start();
     await until(() => stdout().includes("Cannot enroll yet; trying again."));
@@ -144,7 +119,7 @@ describe.concurrent("a worker process", { timeout: 60_000 }, () => {
   });
 
   it("answers after its connections were cut, again and again", async ({ onTestFinished }) => {
-    const { backend, server, start } = await system(onTestFinished);
+    const { backend, server, start } = await startSystem(bundle(), onTestFinished);
     await start({ AGENT_FACTORY_ECHO_DELAY_MS: "20" });
     const message = backend.enqueue("c", "one two three four five six seven eight nine ten ".repeat(4));
     for (let cuts = 0; cuts < 2; cuts++) {
@@ -157,7 +132,7 @@ describe.concurrent("a worker process", { timeout: 60_000 }, () => {
   });
 
   it("notices that it was suspended", async ({ onTestFinished }) => {
-    const { backend, server, start } = await system(onTestFinished);
+    const { backend, server, start } = await startSystem(bundle(), onTestFinished);
     const { child, stdout } = await start();
     await untilOver(backend.enqueue("c", "remember before"));
     const connections = server.connections;

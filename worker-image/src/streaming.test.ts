@@ -1,12 +1,8 @@
 /** One worker process with twenty conversations that stream at once: every character arrives, and what the process takes. */
 import { readdir, readFile } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { FakeBackend, CREDENTIAL } from "./testing/fake-backend.js";
-import { FakeStorage } from "./testing/fake-storage.js";
-import { SyncServer } from "./testing/sync-server.js";
-import { temporaryDirectory } from "./testing/temporary.js";
+import { describe, expect, it } from "vitest";
+import { startSystem, useBundle } from "./testing/bundled-worker.js";
 import { until, untilOver } from "./testing/test-worker.js";
-import { buildWorker, startWorker } from "./testing/worker-process.js";
 import { sleep } from "./timing.js";
 
 const CONVERSATIONS = 20;
@@ -18,32 +14,16 @@ const MAX_IDLE_RSS_MB = 120;
 /** One call a second more than five would be a broken promise to the database; a busy machine only makes them fewer. */
 const MAX_CALLS_PER_SECOND = 5;
 
-let bundle: string;
-const afterwards: (() => Promise<void>)[] = [];
-beforeAll(async () => {
-  bundle = await buildWorker(await temporaryDirectory((cleanUp) => afterwards.push(cleanUp)));
-});
-afterAll(async () => {
-  for (const cleanUp of afterwards) await cleanUp();
-});
+const bundle = useBundle();
 
 describe("one worker with twenty conversations", { timeout: 90_000 }, () => {
   it("streams all of them at once and loses no character, within its calls and its memory", async ({
     onTestFinished,
   }) => {
-    const storage = new FakeStorage();
-    await storage.start();
-    const backend = new FakeBackend(storage);
+    const { backend, start } = await startSystem(bundle(), onTestFinished);
     backend.enrollment = { ...backend.enrollment, conversationsPerWorker: CONVERSATIONS };
-    const server = new SyncServer(backend);
-    const url = await server.start();
-    onTestFinished(async () => {
-      await server.stop();
-      await storage.stop();
-    });
-    const root = await temporaryDirectory(onTestFinished);
     const environment = { AGENT_FACTORY_ECHO_DELAY_MS: String(TOKEN_MS), AGENT_FACTORY_LOG_LEVEL: "warn" };
-    const { child } = await startWorker(bundle, { root, url, credential: CREDENTIAL }, onTestFinished, environment);
+    const { child } = await start(environment);
     await until(() => backend.heartbeats > 0);
     await sleep(500);
     const idleRssMb = await residentMegabytes(child.pid ?? 0);
