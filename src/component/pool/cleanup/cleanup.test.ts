@@ -176,11 +176,13 @@ describe("runFlyCleanup", () => {
     const { t, api, fleet } = await startPool({ minWorkers: 3 });
     await fleet.run(20_000);
     for (let index = 0; index < 6; index++) addOrphan(api, `w${index}`);
+    // What is not the pool's makes no share of it smaller.
+    for (let index = 0; index < 10; index++) addOrphan(api, `s${index}`, {});
     const report = await cleanUpTwice(t);
     expect(report).toMatchObject({ machinesDeleted: 0 });
     expect(report.errors).toEqual([expect.stringContaining("6 of the pool's 9 machines")]);
     expect(await cleanUp(t, { maxPercent: 70 })).toMatchObject({ machinesDeleted: 6, errors: [] });
-    expect(api.live()).toHaveLength(3);
+    expect(api.live()).toHaveLength(3 + 10);
   });
 
   it("destroys no more than 50 in a night, and says so", async () => {
